@@ -1,0 +1,56 @@
+"""Why a change is refused. REST turns each into one answer; nothing here knows HTTP."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+
+class Refused(Exception):
+    """A change that cannot be made. Nothing was changed."""
+
+
+class NotFound(Refused):
+    """There is no such thing: `kind` and `id` say which."""
+
+    def __init__(self, kind: str, id: str) -> None:
+        super().__init__(f"there is no {kind} {id}")
+        self.kind, self.id = kind, id
+
+
+class InUse(Refused):
+    """Something still refers to what should go; `referrers` are paths like ``port/acme/web-1``."""
+
+    def __init__(self, kind: str, id: str, referrers: Sequence[str]) -> None:
+        super().__init__(f"{kind} {id} is in use by {len(referrers)} others")
+        self.kind, self.id, self.referrers = kind, id, tuple(referrers)
+
+
+class BindingConflict(Refused):
+    """A MAC, an address, an interface or a name that another holds; `conflicts_with` is its path."""
+
+    def __init__(self, detail: str, conflicts_with: str) -> None:
+        super().__init__(detail)
+        self.conflicts_with = conflicts_with
+
+
+class Exhausted(Refused):
+    """No number of a kind is left (conntrack zones: 65535)."""
+
+
+@dataclass(frozen=True, slots=True)
+class UnknownReference:
+    """A member of a body that refers to nothing; `pointer` is a JSON pointer into the body."""
+
+    pointer: str
+    code: str
+    detail: str
+    hint: str | None = None
+
+
+class Problem(Refused):
+    """A body that contradicts what exists, with every place that does."""
+
+    def __init__(self, errors: Sequence[UnknownReference]) -> None:
+        super().__init__("; ".join(error.detail for error in errors))
+        self.errors = tuple(errors)

@@ -1,0 +1,58 @@
+"""The question "what would happen to this packet?" and its answer, as values."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+ConnectionState = Literal["new", "established", "related", "invalid"]
+
+
+@dataclass(frozen=True, slots=True)
+class Question:
+    """A described packet. `source` and `target` are a port id of `tenant`, ``tenant/port``, or ``ip:ADDRESS``."""
+
+    tenant: str
+    source: str
+    target: str
+    protocol: int | None = None  # None: any; traced as a protocol number nobody uses
+    source_port: int | None = None
+    target_port: int | None = None
+    icmp_type: int | None = None
+    icmp_code: int | None = None
+    state: ConnectionState = "new"
+    mac: str | None = None  # instead of the sender's own: to test spoofing
+    address: str | None = None  # instead of the sender's own
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """One station of the packet: `stage` is a table's name."""
+
+    stage: str
+    result: Literal["pass", "allow", "deny", "drop", "commit", "deliver"]
+    port: str | None = None  # tenant/port
+    rule: str | None = None  # group/key
+    detail: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class NearMiss:
+    """A rule that would have allowed it but for one thing."""
+
+    rule: str  # group/key
+    port: str
+    because: str
+
+
+@dataclass(frozen=True, slots=True)
+class Trace:
+    verdict: Literal["allow", "deny"]
+    stage: str  # that decided
+    reason: str  # machine word: rule, default_egress, established, no_rule_matches, spoofed, invalid, unregistered...
+    rule: str | None  # tenant/group/key that decided
+    port: str | None  # tenant/port whose policy decided
+    packet: dict[str, str | int]
+    steps: tuple[Step, ...]
+    near_misses: tuple[NearMiss, ...]
+    delivered_to: tuple[str, ...]  # interfaces

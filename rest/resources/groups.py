@@ -1,0 +1,72 @@
+"""/v1/tenants/{tenant}/groups: security groups, each a set of allow rules."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from app.core.parsing import parse_name, protocol_name
+from app.core.values import Group, Rule, Stored
+from rest import query as queries
+from rest import writing
+from rest.exchange import Answer, Call, Written, life, shown
+from rest.paging import page
+from rest.schemas import GROUP
+
+
+def rule_document(rule: Rule) -> dict[str, Any]:
+    """A rule without the members that do not apply to it."""
+    low, high = rule.ports or (None, None)
+    optional = {"port_min": low, "port_max": high, "icmp_type": rule.icmp_type, "icmp_code": rule.icmp_code}
+    return {
+        "key": rule.key,
+        "direction": rule.direction,
+        "ethertype": rule.ethertype,
+        "protocol": protocol_name(rule.protocol),
+        **{name: number for name, number in optional.items() if number is not None},
+        "remote_cidr": rule.remote_cidr,
+    }
+
+
+def document(group: Group) -> dict[str, Any]:
+    return {"description": group.description, "rules": [rule_document(rule) for rule in group.rules]}
+
+
+def view(call: Call, stored: Stored) -> dict[str, Any]:
+    group = stored.value
+    assert isinstance(group, Group)
+    status = {"ports": len(call.firewall.inventory.ports_of_group(*group.id))}
+    return {"name": group.name, "tenant": group.tenant, **document(group), "status": status, **life(stored)}
+
+
+def list_all(call: Call) -> Answer:
+    inventory, tenant = call.firewall.inventory, call.params["tenant"]
+    names = queries.values(call.query, "name", parse_name)
+    inventory.get("tenant", tenant)
+    rows = [(stored.value.id[1], stored) for stored in inventory.list("group", tenant)]
+    return page(call, rows, lambda s: view(call, s), lambda s: not names or s.value.id[1] in names)
+
+
+def get(call: Call) -> Answer:
+    return shown(view(call, call.firewall.inventory.get("group", *_id(call))))
+
+
+def put(call: Call) -> Written:
+    """Create or replace. A body without `rules` keeps the rules the group has; a new group has none."""
+    call.key("group", parse_name)
+    return writing.put(call, GROUPS, _id(call))
+
+
+def patch(call: Call) -> Written:
+    """JSON merge patch; `rules` is replaced as a whole, and null empties it."""
+    return writing.patch(call, GROUPS, _id(call))
+
+
+def delete(call: Call) -> Written:
+    return writing.delete(call, "group", _id(call))
+
+
+def _id(call: Call) -> tuple[str, str]:
+    return call.params["tenant"], call.params["group"]
+
+
+GROUPS = writing.Resource("group", "name", GROUP, document, view)

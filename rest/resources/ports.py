@@ -1,0 +1,112 @@
+"""/v1/tenants/{tenant}/ports: the NICs of the tenants' machines."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from app.core.parsing import parse_address, parse_interface, parse_mac, parse_name, parse_port_id
+from app.core.values import Port, Stored
+from app.service import PortStatus
+from rest import query as queries
+from rest import writing
+from rest.exchange import Answer, Call, Written, life, shown
+from rest.paging import page
+from rest.schemas import PORT, parse_switch
+
+STATES = ("building", "active", "down", "error")
+FILTERS = ("switch", "interface", "group", "mac", "ip", "state")
+
+
+def document(port: Port) -> dict[str, Any]:
+    return {
+        "binding": _binding(port),
+        "mac": port.mac,
+        "addresses": list(port.addresses),
+        "groups": list(port.groups),
+        "egress": port.egress,
+        "labels": dict(port.labels),
+    }
+
+
+def _binding(port: Port) -> dict[str, Any] | None:
+    if port.binding is None:
+        return None
+    plug = {"interface": port.binding.interface} if port.binding.interface else {"ofport": port.binding.ofport}
+    return {"switch": port.binding.switch, **plug}
+
+
+def status_of(call: Call, port: Port) -> PortStatus:
+    """The port's status; one that was deleted since it was listed, or while its client waited, is down."""
+    if not call.firewall.inventory.find("port", *port.id):
+        return PortStatus("down", "deleted", "the port is gone")
+    return call.firewall.port_status(port)
+
+
+def view(call: Call, stored: Stored) -> dict[str, Any]:
+    port = stored.value
+    assert isinstance(port, Port)
+    now = status_of(call, port)
+    status = {
+        "state": now.state,
+        "reason": now.reason,
+        "message": now.message,
+        "dpid": now.dpid,
+        "ofport": now.ofport,
+        "flows": now.flows,
+        "realized_revision": now.applied_revision,
+    }
+    return {"id": port.name, "tenant": port.tenant, **document(port), "status": status, **life(stored)}
+
+
+def list_all(call: Call) -> Answer:
+    inventory, tenant = call.firewall.inventory, call.params["tenant"]
+    keep = _filter(call)
+    inventory.get("tenant", tenant)
+    rows = [(stored.value.id[1], stored) for stored in inventory.list("port", tenant)]
+    return page(call, rows, lambda s: view(call, s), lambda s: keep(s.value))  # type: ignore[arg-type]
+
+
+def _filter(call: Call) -> Callable[[Port], bool]:
+    """AND between the names of the query, OR between the values of one."""
+    switch_id = call.firewall.inventory.switch_id
+    tests: list[tuple[frozenset[Any], Callable[[Port], set[Any]]]] = [
+        (
+            frozenset(map(switch_id, queries.values(call.query, "switch", parse_switch))),
+            lambda port: {switch_id(port.binding.switch)} if port.binding else set(),
+        ),
+        (
+            queries.values(call.query, "interface", parse_interface),
+            lambda port: {port.binding.interface} if port.binding else set(),
+        ),
+        (queries.values(call.query, "group", parse_name), lambda port: set(port.groups)),
+        (queries.values(call.query, "mac", parse_mac), lambda port: {port.mac}),
+        (queries.values(call.query, "ip", parse_address), lambda port: set(port.addresses)),
+        (queries.choices(call.query, "state", STATES), lambda port: {status_of(call, port).state}),
+    ]
+    asked = [(wanted, has) for wanted, has in tests if wanted]
+    return lambda port: all(not wanted.isdisjoint(has(port)) for wanted, has in asked)
+
+
+def get(call: Call) -> Answer:
+    return shown(view(call, call.firewall.inventory.get("port", *_id(call))))
+
+
+def put(call: Call) -> Written:
+    call.key("port", parse_port_id)
+    return writing.put(call, PORTS, _id(call))
+
+
+def patch(call: Call) -> Written:
+    return writing.patch(call, PORTS, _id(call))
+
+
+def delete(call: Call) -> Written:
+    return writing.delete(call, "port", _id(call))
+
+
+def _id(call: Call) -> tuple[str, str]:
+    return call.params["tenant"], call.params["port"]
+
+
+PORTS = writing.Resource("port", "id", PORT, document, view)

@@ -1,0 +1,114 @@
+"""/v1/switches: the bridges, as configured and as they are. A path names one by datapath id or by name."""
+
+from __future__ import annotations
+
+import re
+from typing import Any
+
+from app.core.inventory import Inventory
+from app.core.parsing import Invalid, parse_datapath_id
+from app.core.problems import NotFound
+from app.core.values import Stored, Switch
+from app.service import SwitchStatus
+from rest import writing
+from rest.exchange import Answer, Call, Written, shown
+from rest.paging import page
+from rest.schemas import SWITCH
+
+EXPLICIT = re.compile(r"0x[0-9a-f]{1,16}|[0-9a-f]{16}|[0-9a-f]{2}(:[0-9a-f]{2}){7}", re.IGNORECASE)
+
+
+def document(switch: Switch) -> dict[str, Any]:
+    uplinks = None if switch.uplinks is None else list(switch.uplinks)
+    return {"name": switch.name, "uplinks": uplinks, "description": switch.description}
+
+
+def _render(dpid: str, stored: Stored | None, status: SwitchStatus | None) -> dict[str, Any]:
+    """A bridge that nobody configured is at revision 0."""
+    switch = stored.value if stored else Switch(dpid)
+    assert isinstance(switch, Switch)
+    now = status or SwitchStatus(dpid, connected=False, state="disconnected")
+    shown_status = {
+        "connected": now.connected,
+        "state": now.state,
+        "since": now.since,
+        "address": now.address,
+        "wanted_revision": now.wanted_revision,
+        "applied_revision": now.applied_revision,
+        "flows": now.flows,
+        "ports": now.ports,
+        "uplinks": list(now.uplinks),
+        "last_error": now.last_error,
+        "retry_at": now.retry_at,
+        "flow_mods": now.flow_mods,
+        "last_push": now.last_push,
+    }
+    return {
+        "dpid": dpid,
+        **document(switch),
+        "status": shown_status,
+        "revision": stored.revision if stored else 0,
+        "created_at": stored.created_at if stored else None,
+        "updated_at": stored.updated_at if stored else None,
+    }
+
+
+def view(call: Call, stored: Stored) -> dict[str, Any]:
+    dpid = stored.value.id[0]
+    return _render(dpid, stored, _statuses(call).get(dpid))
+
+
+def _statuses(call: Call) -> dict[str, SwitchStatus]:
+    return {status.dpid: status for status in call.firewall.switches()}
+
+
+def list_all(call: Call) -> Answer:
+    statuses = _statuses(call)
+    known = {stored.value.id[0]: stored for stored in call.firewall.inventory.list("switch")}
+    rows = [(dpid, dpid) for dpid in sorted({*statuses, *known})]
+    return page(call, rows, lambda dpid: _render(dpid, known.get(dpid), statuses.get(dpid)))
+
+
+def get(call: Call) -> Answer:
+    dpid = _dpid(call)
+    stored, status = call.firewall.inventory.find("switch", dpid), _statuses(call).get(dpid)
+    if not stored and not status:
+        raise NotFound("switch", call.params["switch"])
+    return shown(_render(dpid, stored, status))
+
+
+def put(call: Call) -> Written:
+    """Configure a bridge, before or after it connects. A new one is named by its datapath id."""
+    call.key("switch", lambda text: _settable(call.firewall.inventory, text))
+    return writing.put(call, SWITCHES, (_dpid(call),))
+
+
+def patch(call: Call) -> Written:
+    return writing.patch(call, SWITCHES, (_dpid(call),))
+
+
+def delete(call: Call) -> Written:
+    """Forget what was configured; a connected bridge stays connected, under the settings."""
+    return writing.delete(call, "switch", (_dpid(call),))
+
+
+def _settable(inventory: Inventory, text: str) -> str:
+    if inventory.switch_id(text) == text and not EXPLICIT.fullmatch(text):
+        raise Invalid(
+            "invalid_datapath_id", f"{text!r} is neither a known switch nor a datapath id", "0000000000000001"
+        )
+    return text
+
+
+def _dpid(call: Call) -> str:
+    text = call.params["switch"]
+    known = call.firewall.inventory.switch_id(text)
+    if known != text:
+        return known
+    try:
+        return parse_datapath_id(text)
+    except Invalid:
+        raise NotFound("switch", text) from None
+
+
+SWITCHES = writing.Resource("switch", "dpid", SWITCH, document, view)

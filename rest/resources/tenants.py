@@ -1,0 +1,75 @@
+"""/v1/tenants: owners of ports, groups and a conntrack zone."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from app.core.inventory import Inventory
+from app.core.parsing import parse_name
+from app.core.values import Stored, Tenant
+from rest import query as queries
+from rest import writing
+from rest.exchange import Answer, Call, Written, life, shown
+from rest.paging import page
+from rest.schemas import TENANT
+
+
+def document(tenant: Tenant) -> dict[str, Any]:
+    return {"description": tenant.description, "labels": dict(tenant.labels)}
+
+
+def view(call: Call, stored: Stored) -> dict[str, Any]:
+    tenant = stored.value
+    assert isinstance(tenant, Tenant)
+    return {"name": tenant.name, **document(tenant), "status": status(call, stored), **life(stored)}
+
+
+def status(call: Call, stored: Stored) -> dict[str, Any]:
+    """What the tenant has. Yields to nobody; a tenant that is gone since has nothing."""
+    name, inventory = stored.value.id[0], call.firewall.inventory
+    if not inventory.find("tenant", name):
+        return {"conntrack_zone": None, "ports": 0, "active_ports": 0}
+    ports = inventory.list("port", name)
+    active = sum(call.firewall.port_status(port.value).state == "active" for port in ports)  # type: ignore[arg-type]
+    return {"conntrack_zone": call.firewall.zone(name), "ports": len(ports), "active_ports": active}
+
+
+def list_all(call: Call) -> Answer:
+    names = queries.values(call.query, "name", parse_name)
+    labels = call.query.get("label", [])
+    rows = [(stored.value.id[0], stored) for stored in call.firewall.inventory.list("tenant")]
+
+    def keep(stored: Stored) -> bool:
+        has = [part for key, text in stored.value.labels for part in (key, f"{key}={text}")]  # type: ignore[union-attr]
+        return (not names or stored.value.id[0] in names) and (not labels or any(label in has for label in labels))
+
+    return page(call, rows, lambda stored: view(call, stored), keep)
+
+
+def get(call: Call) -> Answer:
+    return shown(view(call, call.firewall.inventory.get("tenant", call.params["tenant"])))
+
+
+def put(call: Call) -> Written:
+    return writing.put(call, TENANTS, (call.key("tenant", parse_name),))
+
+
+def patch(call: Call) -> Written:
+    return writing.patch(call, TENANTS, (call.params["tenant"],))
+
+
+def delete(call: Call) -> Written:
+    """409 ``in_use`` while it has ports or groups, unless ``?cascade=true`` takes them along."""
+    tenant = call.params["tenant"]
+
+    def clear(inventory: Inventory) -> None:
+        for kind in ("port", "group"):
+            for stored in inventory.list(kind, tenant):
+                inventory.delete(kind, *stored.value.id)
+
+    if queries.flag(call.query, "cascade"):
+        return writing.delete(call, "tenant", (tenant,), clear)
+    return writing.delete(call, "tenant", (tenant,))
+
+
+TENANTS = writing.Resource("tenant", "name", TENANT, document, view)

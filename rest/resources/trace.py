@@ -1,0 +1,122 @@
+"""/v1/tenants/{tenant}/trace: would this packet pass, and which rule decides?"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from app.core.parsing import (
+    ICMP,
+    PORT_PROTOCOLS,
+    Invalid,
+    parse_address,
+    parse_mac,
+    parse_name,
+    parse_port_id,
+    parse_protocol,
+    protocol_name,
+)
+from app.core.trace import Question, Trace
+from rest import query as queries
+from rest.exchange import Answer, Call
+from rest.problems import Fault, invalid_query
+from rest.query import wrong
+
+STATES = ("new", "established", "related", "invalid")
+PARAMETERS = ("src", "dst", "proto", "sport", "dport", "icmp_type", "icmp_code", "ct_state", "mac", "ip")
+
+
+def get(call: Call) -> Answer:
+    question = _question(call)
+    call.firewall.inventory.get("tenant", question.tenant)
+    trace = call.firewall.trace(question)
+    view = _view(trace, call.firewall.inventory.revision)
+    return Answer(200, text(view) if call.media == "text/plain" else view)
+
+
+def _question(call: Call) -> Question:
+    query = call.query
+    faults = [wrong(name, f"{name} is needed", code="missing") for name in ("src", "dst") if name not in query]
+    if faults:
+        raise invalid_query(faults)
+    question = Question(
+        tenant=call.params["tenant"],
+        source=queries.value(query, "src", parse_end) or "",
+        target=queries.value(query, "dst", parse_end) or "",
+        protocol=queries.value(query, "proto", _protocol),
+        source_port=queries.number(query, "sport", 0, 65535),
+        target_port=queries.number(query, "dport", 0, 65535),
+        icmp_type=queries.number(query, "icmp_type", 0, 255),
+        icmp_code=queries.number(query, "icmp_code", 0, 255),
+        state=queries.choice(query, "ct_state", STATES) or "new",  # type: ignore[arg-type]
+        mac=queries.value(query, "mac", parse_mac),
+        address=queries.value(query, "ip", parse_address),
+    )
+    if faults := list(_contradictions(question)):
+        raise invalid_query(faults)
+    return question
+
+
+def _contradictions(question: Question) -> list[Fault]:
+    ports = {"sport": question.source_port, "dport": question.target_port}
+    types = {"icmp_type": question.icmp_type, "icmp_code": question.icmp_code}
+    name = protocol_name(question.protocol)
+    faults = []
+    if question.protocol not in PORT_PROTOCOLS:
+        faults += [wrong(p, f"proto {name} has no ports", "proto=tcp") for p, n in ports.items() if n is not None]
+    if question.protocol != ICMP:
+        faults += [wrong(p, f"proto {name} has no {p}", "proto=icmp") for p, n in types.items() if n is not None]
+    return faults
+
+
+def parse_end(text: str) -> str:
+    """One end of a packet: a port id, ``tenant/port``, or ``ip:ADDRESS``."""
+    if text.startswith("ip:"):
+        return "ip:" + parse_address(text[3:])
+    if "/" in text:
+        tenant, _, port = text.partition("/")
+        return parse_name(tenant) + "/" + parse_port_id(port)
+    try:
+        return parse_port_id(text)
+    except Invalid:
+        raise Invalid("malformed", f"{text!r} is neither a port, tenant/port, nor ip:ADDRESS", "ip:192.0.2.1") from None
+
+
+def _protocol(text: str) -> int | None:
+    if len(text) > 16:
+        raise Invalid("unknown_protocol", "the protocol is too long")
+    return parse_protocol(text)
+
+
+def _view(trace: Trace, revision: int) -> dict[str, Any]:
+    return {
+        "verdict": trace.verdict,
+        "decided_by": {"stage": trace.stage, "port": trace.port, "rule": trace.rule, "reason": trace.reason},
+        "packet": dict(trace.packet),
+        "steps": [
+            {"stage": step.stage, "result": step.result, "port": step.port, "rule": step.rule, "detail": step.detail}
+            for step in trace.steps
+        ],
+        "near_misses": [{"rule": miss.rule, "port": miss.port, "because": miss.because} for miss in trace.near_misses],
+        "delivered_to": list(trace.delivered_to),
+        "engine": "model",
+        "revision": revision,
+    }
+
+
+def text(view: dict[str, Any]) -> str:
+    """The same for a terminal: the verdict, the way, what would nearly have let it through."""
+    by = view["decided_by"]
+    who = ", ".join(f"{name} {by[name]}" for name in ("port", "rule") if by[name])
+    lines = [f"{view['verdict'].upper()}  {by['reason']} at {by['stage']}" + (f" ({who})" if who else "")]
+    lines += ["", *(f"  {name:<10} {value}" for name, value in view["packet"].items())]
+    if view["steps"]:
+        lines += ["", *(_step(step) for step in view["steps"])]
+    if view["near_misses"]:
+        lines += ["", "nearly:", *(f"  {m['rule']} ({m['port']}): {m['because']}" for m in view["near_misses"])]
+    lines += ["", f"delivered to: {', '.join(view['delivered_to']) or 'nobody'}", f"revision: {view['revision']}"]
+    return "\n".join(lines) + "\n"
+
+
+def _step(step: dict[str, Any]) -> str:
+    parts = (step["port"], step["rule"] and f"rule {step['rule']}", step["detail"])
+    return f"  {step['stage']:<8} {step['result']:<8} {'  '.join(part for part in parts if part)}".rstrip()

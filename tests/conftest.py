@@ -1,0 +1,27 @@
+"""What the tests with a real switch share."""
+
+from __future__ import annotations
+
+import tempfile
+from collections.abc import Iterator
+from contextlib import nullcontext
+from pathlib import Path
+
+import pytest
+
+from topology import isolated
+
+
+@pytest.fixture(scope="module", autouse=True)
+def own_network(request: pytest.FixtureRequest) -> Iterator[None]:
+    """Each module marked `switch` has a network namespace to itself: there port 6653 is free, and so is the userspace
+    datapath, of which a namespace can have one only."""
+    with isolated() if request.node.get_closest_marker("switch") else nullcontext():
+        yield
+
+
+@pytest.fixture(scope="module")
+def place() -> Iterator[Path]:
+    """A directory whose name is short enough for a switch's unix sockets."""
+    with tempfile.TemporaryDirectory(prefix="ow-") as directory:
+        yield Path(directory)

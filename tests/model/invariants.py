@@ -1,0 +1,122 @@
+"""What must hold after every change, whatever the history."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterable
+from copy import copy
+from ipaddress import IPv4Address
+from itertools import combinations
+
+from app.core.flow import Flow, Match
+from app.core.inventory import LEDGER, Inventory, Write
+from app.core.program import Program
+from app.core.values import SwitchPort
+from tests.model.reference import Tuple, admits
+from tests.model.small_world import DEFAULT_UPLINKS, DPID
+
+Tables = dict[str, dict[tuple[str, ...], object]]
+
+
+def from_scratch(inventory: Inventory, ports: Iterable[SwitchPort], trust_local: bool) -> Program:
+    program = Program(inventory, DPID, DEFAULT_UPLINKS, trust_local)
+    for _ in program.compile(ports):
+        pass
+    return program
+
+
+def check_program(program: Program, scratch: Program) -> None:
+    wanted, expected = program.wanted, scratch.wanted
+    assert wanted.keys() == expected.keys(), (
+        f"missing: {[expected[c] for c in expected.keys() - wanted.keys()]}, "
+        f"left over: {[wanted[c] for c in wanted.keys() - expected.keys()]}"
+    )
+    assert (program.owners, program.rivals) == (scratch.owners, scratch.rivals)
+
+
+def check_flows(flows: Iterable[Flow]) -> None:
+    """A slot holds one flow; where two flows of one priority overlap, it makes no difference which one is met."""
+    shapes: dict[tuple[int, int], dict[tuple[tuple[str, int], ...], list[Flow]]] = defaultdict(dict)
+    slots = set()
+    for flow in flows:
+        assert flow.slot not in slots, f"two flows in one slot: {flow}"
+        slots.add(flow.slot)
+        mask = tuple((name, mask) for name, _, mask in flow.match)
+        shapes[flow.table, flow.priority].setdefault(mask, []).append(flow)
+    # Flows of the same mask differ in a value, so they cannot overlap.
+    for by_mask in shapes.values():
+        for some, others in combinations(by_mask.values(), 2):
+            for one in some:
+                for other in others:
+                    if one.actions != other.actions:
+                        assert not overlap(one.match, other.match), f"{one} and {other} overlap"
+
+
+def overlap(one: Match, other: Match) -> bool:
+    """Whether some packet matches both."""
+    masks = {name: (value, mask) for name, value, mask in other}
+    for name, value, mask in one:
+        if name in masks:
+            other_value, other_mask = masks[name]
+            if (value ^ other_value) & mask & other_mask:
+                return False
+    return True
+
+
+def tables(inventory: Inventory) -> Tables:
+    return {kind: copy(rows) for kind, rows in inventory._tables.items()}
+
+
+def check_replay(inventory: Inventory, replayed: Inventory) -> None:
+    """Loaded from its journal, an inventory is the same, and finds the same."""
+    assert tables(inventory) == tables(replayed)
+    for index in ("_by_tenant", "_by_mac", "_by_address", "_by_binding", "_by_group", "_by_policy", "_switch_names"):
+        one, other = getattr(inventory, index), getattr(replayed, index)
+        filled = [{key: content for key, content in d.items() if content} for d in (one, other)]
+        assert filled[0] == filled[1], index
+
+
+def check_label(inventory: Inventory, label: int, about: Tuple) -> None:
+    """A label just written names, for each role that was judged, a policy's epoch and the rule that admits."""
+    policies = {epoch: id for id, (_, epoch) in inventory._tables["policy"].items()}
+    assert label & (1 << 64) - 1, "nobody was judged"
+    for direction, offset in (("egress", 0), ("ingress", 32)):
+        epoch, rule_id = (label >> bits & 0xFFFFFFFF for bits in (offset, offset + 64))
+        if not epoch:
+            assert not rule_id
+            continue
+        tenant, egress, *groups = policies[epoch]
+        if direction == "egress" and egress == "any":
+            assert rule_id == 0, "everything may leave: no rule decided"
+            continue
+        owner, group, key = inventory.rule_of(rule_id) or ("", "", "")
+        assert owner == tenant
+        assert group in groups
+        rule = inventory.get("group", owner, group).value.rule(key)  # type: ignore[union-attr]
+        assert rule.direction == direction
+        assert admits(rule, IPv4Address(about[2 if direction == "egress" else 1]), about)
+
+
+class Numbers:
+    """Watches that zones, policy numbers, epochs and rule ids are handed out once."""
+
+    def __init__(self) -> None:
+        self._last = {"number": 0, "epoch": 0, "rule_id": 0, "zone": 0}
+
+    def watch(self, journal: Iterable[Write]) -> None:
+        for write in journal:
+            if write.kind not in LEDGER or write.after is None:
+                continue
+            if write.kind == "policy":
+                number, epoch = write.after
+                old_number, old_epoch = write.before or (None, None)
+                if number != old_number:
+                    self._fresh("number", number)
+                if epoch != old_epoch:
+                    self._fresh("epoch", epoch)
+            elif write.kind in self._last and write.after != write.before:
+                self._fresh(write.kind, write.after)
+
+    def _fresh(self, kind: str, number: int) -> None:
+        assert number > self._last[kind], f"{kind} {number} was used before"
+        self._last[kind] = number

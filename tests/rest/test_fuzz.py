@@ -1,0 +1,79 @@
+"""Whatever is sent: never a 5xx, never an exception, and a refusal changes nothing."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+from urllib.parse import unquote_to_bytes
+
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from webob import Request
+
+from rest.routes import ROUTES
+from tests.rest.local import AUTH, Client, LocalFirewall, image
+
+GIVEN = """acme web vm1 ssh host-1 ingress egress tcp icmp any IPv4 rules 10.0.0.1 10.0.0.0/8 10.0.0.1/8
+    52:54:00:00:00:01 tap1 * 5s true ip:10.0.0.1 acme/vm1 0x1 0000000000000001"""
+KNOWN = """key direction ethertype protocol port_min port_max icmp_type icmp_code remote_cidr mac addresses groups
+    binding switch interface ofport egress labels description rules name id tenant revision status uplinks"""
+WORDS, MEMBERS = st.sampled_from(GIVEN.split()), st.sampled_from(KNOWN.split())
+SCALARS = WORDS | st.text(max_size=8) | st.integers(-2, 70000) | st.integers() | st.booleans() | st.none() | st.floats()
+VALUES = st.recursive(
+    SCALARS,
+    lambda inner: st.lists(inner, max_size=4) | st.dictionaries(MEMBERS | st.text(max_size=5), inner, max_size=6),
+    max_leaves=20,
+)
+GOOD_RULE = st.fixed_dictionaries(
+    {"direction": st.sampled_from(["ingress", "egress"])},
+    optional={"key": WORDS, "protocol": WORDS | st.integers(0, 256), "port_min": st.integers(0, 65536), "x": SCALARS},
+)
+GOOD_PORT = st.fixed_dictionaries(
+    {"mac": st.sampled_from(["52:54:00:00:00:02", "52:54:00:00:00:01", "zz"])},
+    optional={"addresses": st.lists(WORDS, max_size=2), "groups": st.lists(WORDS, max_size=2), "binding": VALUES},
+)
+BODIES = VALUES | GOOD_RULE | st.lists(GOOD_RULE, max_size=3) | GOOD_PORT | st.fixed_dictionaries({"rules": VALUES})
+SEGMENTS = WORDS | st.text(max_size=6) | st.sampled_from(["%ff", "%00", "..", "%2F", "%", ";", "%C3%A9"])
+NAMES = st.sampled_from(sorted({name for route in ROUTES for name in route.query})) | st.text(max_size=4)
+QUERIES = st.lists(st.tuples(NAMES, WORDS | st.text(max_size=6)), max_size=4)
+METHODS = st.sampled_from(["GET", "PUT", "PATCH", "DELETE", "POST", "HEAD"])
+
+
+@st.composite
+def requests(draw: Any) -> Request:
+    """Mostly paths of the route table, with keys that exist or cannot exist."""
+    if draw(st.integers(0, 9)):
+        route = draw(st.sampled_from(ROUTES))
+        path = "/".join(draw(SEGMENTS) if part.startswith("<") else part for part in route.path.split("/"))
+        method = route.method if draw(st.integers(0, 4)) else draw(METHODS)
+    else:
+        path, method = "/" + "/".join(draw(st.lists(SEGMENTS, max_size=5))), draw(METHODS)
+    request = Request.blank("/", method=method, headers=AUTH)
+    request.environ["PATH_INFO"] = _wsgi(path)
+    request.environ["QUERY_STRING"] = "&".join(f"{name}={value}" for name, value in draw(QUERIES))
+    if draw(st.booleans()):
+        request.headers["If-Match"] = draw(st.sampled_from(['"1"', "1", "*", 'W/"1"', '"', "", "é"]))
+    if draw(st.integers(0, 9)):
+        request.content_type = "application/json"
+    request.body = draw(st.binary(max_size=20)) if not draw(st.integers(0, 9)) else json.dumps(draw(BODIES)).encode()
+    return request
+
+
+def _wsgi(path: str) -> str:
+    return unquote_to_bytes(path.encode("utf-8", "surrogatepass")).decode("latin-1")
+
+
+@settings(max_examples=600, deadline=None)
+@given(st.lists(requests(), min_size=1, max_size=3))
+def test_no_request_breaks_it_and_no_refusal_changes_anything(several: list[Request]) -> None:
+    firewall = LocalFirewall()
+    call = Client(firewall)
+    call.put("/v1/tenants/acme")
+    call.put("/v1/tenants/acme/groups/web", {"rules": [{"key": "ssh", "direction": "ingress"}]})
+    call.put("/v1/tenants/acme/ports/vm1", {"mac": "52:54:00:00:00:01", "groups": ["web"]})
+    for request in several:
+        before = image(firewall.inventory)
+        answer = call.send(request.copy())
+        assert answer.status_int < 500, answer.text
+        if answer.status_int >= 400 or request.method in ("GET", "HEAD"):
+            assert image(firewall.inventory) == before

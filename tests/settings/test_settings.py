@@ -1,0 +1,150 @@
+"""Settings through os-ken's way of configuration; what is wrong with one is said in one line."""
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from oslo_config import cfg
+
+from app import settings
+from app.errors import StartError
+from app.settings import Address, Settings
+
+SAMPLE = Path(__file__).parents[2] / "etc" / "ovswarden.conf.sample"
+
+
+@pytest.fixture
+def configure(tmp_path):
+    """Settings from the text of a configuration file."""
+
+    def configure(text, section="[ovswarden]\n"):
+        file = tmp_path / "ovswarden.conf"
+        file.write_text(section + text)
+        conf = cfg.ConfigOpts()
+        # os-ken parses the command line first and loads the application after it.
+        conf(["--config-file", str(file)], project="os_ken", default_config_files=[])
+        settings.register(conf)
+        settings.register(conf)
+        return settings.read(conf)
+
+    return configure
+
+
+def test_without_a_file_the_defaults_hold():
+    conf = cfg.ConfigOpts()
+    settings.register(conf)
+    conf([], project="os_ken", default_config_files=[])
+    assert settings.read(conf) == Settings(
+        rest_listen=Address("127.0.0.1", 8080),
+        rest_socket=None,
+        state_dir="/var/lib/ovswarden",
+        uplinks=(),
+        local_is_uplink=True,
+        keep_foreign_flows=False,
+        max_switches=64,
+        rest_connections=128,
+        log_level="info",
+        log_format="console",
+    )
+
+
+def test_settings_of_a_file_are_read(configure):
+    text = """
+        rest_listen = [2001:DB8:0::1]:443
+        rest_socket = /run/ovswarden/api.sock
+        state_dir = /srv/state
+        uplinks = eth0, bond*,eth0
+        local_is_uplink = no
+        keep_foreign_flows = true
+        max_switches = 3
+        log_level = debug
+        log_format = json
+    """
+    read = configure("\n".join(line.strip() for line in text.splitlines()))
+    assert read.rest_listen == Address("2001:db8::1", 443)
+    assert str(read.rest_listen) == "[2001:db8::1]:443"
+    assert (read.rest_socket, read.state_dir) == ("/run/ovswarden/api.sock", "/srv/state")
+    assert read.uplinks == ("eth0", "bond*")
+    assert (read.local_is_uplink, read.keep_foreign_flows, read.max_switches) == (False, True, 3)
+    assert (read.log_level, read.log_format) == ("debug", "json")
+
+
+def test_the_api_can_be_on_a_unix_socket_only(configure):
+    assert configure("rest_listen =\nrest_socket = /run/api.sock").rest_listen is None
+
+
+@pytest.mark.parametrize(
+    ("line", "complaint"),
+    [
+        ("rest_listen = 127.0.0.1", "rest_listen = 127.0.0.1: the port is missing"),
+        ("rest_listen = 127.0.0.1:http", "'http' is not a port"),
+        ("rest_listen = 127.0.0.1:65536", "'65536' is not a port"),
+        ("rest_listen = 127.0.0.1:²", "'²' is not a port"),
+        ("rest_listen = 127.0.0:80", "'127.0.0' is not an IPv4 address"),
+        ("rest_listen = ::1:8080", "stands in brackets"),
+        ("rest_listen = [::g]:8080", "'::g' is not an IPv6 address"),
+        ("rest_listen = http://x:80", "brackets"),
+        ("rest_listen = :80", "'' is not a host"),
+        ("rest_listen =", "rest_socket must be set"),
+        ("rest_socket = api.sock", "rest_socket = api.sock: not an absolute path"),
+        (f"rest_socket = /{'x' * 107}", "at most 107 bytes"),
+        ("state_dir = state", "state_dir = state: not an absolute path"),
+        ("state_dir =", "not an absolute path"),
+        ("uplinks = eth0,a b", "'a b' is not the name of an interface"),
+        ("uplinks = /dev/eth0", "uplinks = /dev/eth0: "),
+        ("local_is_uplink = maybe", "local_is_uplink = maybe: "),
+        ("max_switches = 0", "max_switches = 0: Should be greater than or equal to 1"),
+        ("max_switches = many", "max_switches = many: "),
+        ("log_level = loud", r"log_level = loud: .*debug"),
+        ("log_format = xml", r"log_format = xml: .*json"),
+        ("uplink = eth0", r"uplink: no such option, did you mean uplinks\?"),
+        ("rest-listen = [::]:80", r"rest-listen: no such option, did you mean rest_listen\?"),
+        ("colour = red", "colour: no such option; there are rest_listen, "),
+    ],
+)
+def test_a_wrong_setting_is_named_in_one_line(configure, line, complaint):
+    with pytest.raises(StartError, match=complaint) as wrong:
+        configure(line)
+    assert "\n" not in wrong.value.exit_message
+    assert "[ovswarden]" in wrong.value.exit_message
+
+
+def test_a_misspelt_section_is_noticed(configure):
+    with pytest.raises(StartError, match=r"\[ovswardn\]: no such section, did you mean \[ovswarden\]\?"):
+        configure("uplinks = eth0", section="[ovswardn]\n")
+
+
+def test_an_option_of_ours_among_those_of_os_ken_is_noticed(configure):
+    with pytest.raises(StartError, match=r"\[DEFAULT\] uplinks: this option belongs into section \[ovswarden\]"):
+        configure("uplinks = eth0", section="[DEFAULT]\n")
+
+
+def test_other_peoples_sections_are_none_of_our_business(configure):
+    assert configure("uplinks = x\nanything = else", section="[neutron]\n").uplinks == ()
+
+
+def test_a_config_directory_is_checked_too(tmp_path):
+    (tmp_path / "10-uplinks.conf").write_text("[ovswarden]\nuplnks = eth0\n")
+    conf = cfg.ConfigOpts()
+    conf(["--config-dir", str(tmp_path)], project="os_ken", default_config_files=[])
+    settings.register(conf)
+    with pytest.raises(StartError, match=r"10-uplinks\.conf: .*did you mean uplinks"):
+        settings.read(conf)
+
+
+def test_every_option_says_what_it_is_for():
+    for option in settings.OPTIONS:
+        assert len(option.help) > 20, option.name
+
+
+def test_the_sample_file_is_up_to_date(tmp_path):
+    made = tmp_path / "sample"
+    command = [sys.executable, "-c", "from oslo_config.generator import main; main()"]
+    command += ["--namespace", "ovswarden", "--wrap-width", "100", "--output-file", str(made)]
+    subprocess.run(command, check=True)
+    assert SAMPLE.read_text() == made.read_text(), f"stale; make it again: {' '.join(command[3:-1])} {SAMPLE}"
+
+
+def test_the_sample_file_changes_nothing(configure, tmp_path):
+    assert configure(SAMPLE.read_text(), section="") == configure("")

@@ -1,0 +1,26 @@
+-- The sample of tests/store/histories.py, as version 1 wrote it (`iterdump`). Never changed.
+PRAGMA application_id = 1333162839;
+PRAGMA user_version = 1;
+BEGIN TRANSACTION;
+CREATE TABLE item (kind TEXT NOT NULL, id TEXT NOT NULL, document TEXT NOT NULL, PRIMARY KEY (kind, id)) STRICT;
+INSERT INTO "item" VALUES('tenant','["acme"]','{"schema":1,"revision":1,"created_at":"2026-11-22T10:00:00.000Z","updated_at":"2026-11-22T10:00:00.000Z","value":{"name":"acme","description":"the first","labels":[["tier","gold"]]}}');
+INSERT INTO "item" VALUES('counter','["zone"]','{"schema":1,"number":3}');
+INSERT INTO "item" VALUES('zone','["acme","0"]','{"schema":1,"number":1}');
+INSERT INTO "item" VALUES('tenant','["umbrella"]','{"schema":1,"revision":2,"created_at":"2026-11-22T10:00:00.000Z","updated_at":"2026-11-22T10:00:00.000Z","value":{"name":"umbrella","description":"","labels":[]}}');
+INSERT INTO "item" VALUES('zone','["umbrella","0"]','{"schema":1,"number":2}');
+INSERT INTO "item" VALUES('group','["acme","web"]','{"schema":1,"revision":3,"created_at":"2026-11-22T10:00:00.000Z","updated_at":"2026-11-22T10:00:00.000Z","value":{"tenant":"acme","name":"web","description":"web servers","rules":[{"key":"dns","direction":"egress","ethertype":"IPv4","protocol":17,"ports":[53,53],"icmp_type":null,"icmp_code":null,"remote_cidr":"192.0.2.53/32"},{"key":"http","direction":"ingress","ethertype":"IPv4","protocol":6,"ports":[80,443],"icmp_type":null,"icmp_code":null,"remote_cidr":"0.0.0.0/0"},{"key":"ping","direction":"ingress","ethertype":"IPv4","protocol":1,"ports":null,"icmp_type":8,"icmp_code":0,"remote_cidr":null}]}}');
+INSERT INTO "item" VALUES('counter','["rule_id"]','{"schema":1,"number":3}');
+INSERT INTO "item" VALUES('rule_id','["acme","web","dns"]','{"schema":1,"number":1}');
+INSERT INTO "item" VALUES('rule_id','["acme","web","http"]','{"schema":1,"number":2}');
+INSERT INTO "item" VALUES('rule_id','["acme","web","ping"]','{"schema":1,"number":3}');
+INSERT INTO "item" VALUES('port','["acme","web-1"]','{"schema":1,"revision":4,"created_at":"2026-11-22T10:00:00.000Z","updated_at":"2026-11-22T10:00:00.000Z","value":{"tenant":"acme","name":"web-1","mac":"52:54:00:00:00:01","addresses":["10.0.0.1"],"groups":["web"],"binding":{"switch":"br-a","interface":"tap0","ofport":null},"egress":"rules","vlan":0,"labels":[["os","žluť"]]}}');
+INSERT INTO "item" VALUES('counter','["policy"]','{"schema":1,"number":2}');
+INSERT INTO "item" VALUES('counter','["epoch"]','{"schema":1,"number":2}');
+INSERT INTO "item" VALUES('policy','["acme","rules","web"]','{"schema":1,"number":1,"epoch":1}');
+INSERT INTO "item" VALUES('port','["umbrella","vm.2"]','{"schema":1,"revision":5,"created_at":"2026-11-22T10:00:00.000Z","updated_at":"2026-11-22T10:00:00.000Z","value":{"tenant":"umbrella","name":"vm.2","mac":"52:54:00:00:00:02","addresses":["10.0.0.1"],"groups":[],"binding":{"switch":"br-a","interface":null,"ofport":4},"egress":"any","vlan":7,"labels":[]}}');
+INSERT INTO "item" VALUES('zone','["umbrella","7"]','{"schema":1,"number":3}');
+INSERT INTO "item" VALUES('policy','["umbrella","any"]','{"schema":1,"number":2,"epoch":2}');
+INSERT INTO "item" VALUES('switch','["00000000000000fe"]','{"schema":1,"revision":6,"created_at":"2026-11-22T10:00:00.000Z","updated_at":"2026-11-22T10:00:00.000Z","value":{"dpid":"00000000000000fe","name":"br-a","uplinks":["bond*","eth0"],"description":"rack 4"}}');
+CREATE TABLE progress (one INTEGER PRIMARY KEY CHECK (one = 1), revision INTEGER NOT NULL) STRICT;
+INSERT INTO "progress" VALUES(1,6);
+COMMIT;

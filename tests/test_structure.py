@@ -1,0 +1,76 @@
+"""Imports point inwards, and documents that repeat code are those that the code generates."""
+
+from __future__ import annotations
+
+import ast
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from app.core import pipeline_doc
+from app.core.pipeline import PURPOSE, Table
+
+ROOT = Path(__file__).resolve().parent.parent
+OURS = {"app", "rest", "topology", "demo", "tests", "benchmarks"}
+
+
+def imported(folder: str) -> Iterator[tuple[Path, str]]:
+    for path in sorted((ROOT / folder).rglob("*.py")):
+        for node in ast.walk(ast.parse(path.read_text())):
+            if isinstance(node, ast.Import):
+                yield from ((path, alias.name) for alias in node.names)
+            elif isinstance(node, ast.ImportFrom):
+                yield path, node.module or ""
+
+
+def test_the_core_imports_the_standard_library_and_netaddr_only() -> None:
+    allowed = {*sys.stdlib_module_names, "netaddr"}
+    wrong = [
+        (str(path), name)
+        for path, name in imported("app/core")
+        if name.split(".")[0] not in allowed and not f"{name}.".startswith("app.core.")
+        if name != "app.core"
+    ]
+    assert wrong == []
+
+
+@pytest.mark.parametrize("name", ["socketserver", "threading", "logging", "time", "datetime", "subprocess", "random"])
+def test_the_core_has_no_clock_no_log_no_thread(name: str) -> None:
+    assert [str(path) for path, module in imported("app/core") if module.split(".")[0] == name] == []
+
+
+def test_rest_knows_no_openflow() -> None:
+    mine = ("app.core", "app.service", "app.errors", "rest")
+    names = {name for _, name in imported("rest")}
+    assert not [name for name in names if name.startswith("os_ken")]
+    assert not [name for name in names if name.startswith("app") and not name.startswith(mine)]
+
+
+def test_topology_imports_nothing_of_ours() -> None:
+    names = {name.split(".")[0] for _, name in imported("topology")}
+    assert names & OURS <= {"topology"}
+
+
+def test_nobody_imports_the_application() -> None:
+    everything = [(path, name) for folder in OURS for path, name in imported(folder)]
+    assert [str(path) for path, name in everything if name.startswith("app.stateful_fw")] == []
+
+
+def test_eventlet_and_the_hub_stay_in_few_files() -> None:
+    knowing = {
+        str(path.relative_to(ROOT))
+        for folder in ("app", "rest")
+        for path, name in imported(folder)
+        if name.split(".")[0] == "eventlet" or name == "os_ken.lib"
+    }
+    assert len(knowing) <= 12, sorted(knowing)
+
+
+def test_every_table_has_a_purpose() -> None:
+    assert list(PURPOSE) == list(Table)
+
+
+def test_the_pipeline_document_is_up_to_date() -> None:
+    assert pipeline_doc.PATH.read_text() == pipeline_doc.document(), "run `make docs`"
