@@ -1,41 +1,26 @@
-"""One bridge: its program and session, and the green threads that do what the session asks for."""
+"""One bridge: its program and session, and the line to it that does what the session asks for."""
 
 from __future__ import annotations
 
 import time
 from collections import deque
 from collections.abc import Callable, Sequence
-from typing import Any
 
 import structlog
-from os_ken.lib import hub
 
 from app.clock import utc_now
+from app.core.indexes import Id
 from app.core.inventory import Inventory, Write
+from app.core.pipeline import Table
 from app.core.program import Program
-from app.core.session import (
-    Changed,
-    Committed,
-    Connected,
-    Disconnected,
-    Effect,
-    Event,
-    Push,
-    Read,
-    Refused,
-    Reported,
-    Session,
-    State,
-    Tick,
-    Wake,
-)
+from app.core.session import Changed, Connected, Disconnected, Event, Session, State
 from app.core.values import SwitchPort
+from app.line import Datapath, Line, Sent
 from app.openflow import switch_io
 from app.service import SwitchStatus
 from app.settings import Settings
 
 LOG = structlog.get_logger(__name__)
-Datapath = Any  # os-ken's; it has no types
 
 
 class Bridge:
@@ -44,10 +29,9 @@ class Bridge:
     def __init__(self, dpid: str, inventory: Inventory, settings: Settings, on_progress: Callable[[], None]) -> None:
         self.dpid = dpid
         self._inventory, self._settings, self._on_progress = inventory, settings, on_progress
-        self._datapath: Datapath | None = None
+        self._line: Line | None = None
         self._since = utc_now()
-        self._flow_mods = 0
-        self._last_push: dict[str, Any] = {}
+        self._sent = Sent()
         # Ports that come or go while the program is being compiled are looked at when that is done.
         self._news: deque[switch_io.PortChange] = deque()
         self._compiling = False
@@ -57,7 +41,9 @@ class Bridge:
 
     def _begin(self) -> None:
         settings = self._settings
-        self.program = Program(self._inventory, self.dpid, settings.uplinks, settings.local_is_uplink)
+        self.program = Program(
+            self._inventory, self.dpid, settings.uplinks, settings.local_is_uplink, ethertypes=settings.guard_ethertypes
+        )
         self.session = Session(self.program.wanted, settings.keep_foreign_flows)
         self.session.wanted_revision = self._inventory.revision
 
@@ -65,27 +51,28 @@ class Bridge:
 
     def connect(self, datapath: Datapath) -> None:
         """The switch is there. If it was there already, the newer connection wins and the older is closed."""
-        older, self._datapath = self._datapath, datapath
+        line = Line(datapath, self.session, self._sent, self._hear, self._log)
+        older, self._line = self._line, line
         self._since = utc_now()
         if older is not None:
             self._log.warning("a second connection of the same datapath id replaces the first")
             older.close()
             self._handle(Disconnected())
-        self._log.info("switch connected", address=_address(datapath), openflow=datapath.ofproto.OFP_VERSION)
+        self._log.info("switch connected", address=line.address, openflow=datapath.ofproto.OFP_VERSION)
         self._news.clear()
         self._compiling = True
-        hub.spawn(self._meet, datapath)
+        line.aside(self._meet)
 
     def disconnect(self, datapath: Datapath) -> None:
-        if datapath is not self._datapath:
+        if not self._is_mine(datapath):
             return
-        self._datapath, self._since = None, utc_now()
+        self._line, self._since = None, utc_now()
         self._log.info("switch disconnected")
         self._handle(Disconnected())
 
     def port_changed(self, datapath: Datapath, change: switch_io.PortChange) -> None:
         """A port came, changed or went. Never raises, as `follow`."""
-        if datapath is not self._datapath:
+        if not self._is_mine(datapath):
             return
         self._news.append(change)
         if not self._compiling:
@@ -100,11 +87,30 @@ class Bridge:
 
     @property
     def connected(self) -> bool:
-        return self._datapath is not None
+        return self._line is not None
 
     def lags(self, revision: int) -> bool:
         """Whether the switch is connected and has not confirmed `revision`."""
         return self.connected and self.session.applied_revision < revision
+
+    @property
+    def refused(self) -> bool:
+        return self.session.state is State.BACKOFF
+
+    def drops(self, id: Id) -> dict[str, int] | None:
+        """Packets of a port that each guard has dropped; None if it is not plugged in or the switch does not say.
+
+        Waits for the switch, at most a second.
+        """
+        line, seat, cookies = self._line, self.program.seat(id), self.program.drop_cookies(id)
+        if line is None or seat is None or not cookies:
+            return None
+        try:
+            counters = line.counters(Table.DROPPED, in_port=seat[0])
+        except switch_io.SwitchTrouble as error:
+            self._log.warning("the switch does not tell what it dropped", port=id, error=str(error))
+            return None
+        return {reason: counters.get(cookie, 0) for reason, cookie in cookies.items()}
 
     def status(self) -> SwitchStatus:
         session, local = self.session, (["LOCAL"] if self.program.local_is_uplink() else [])
@@ -114,7 +120,7 @@ class Bridge:
             connected=self.connected,
             state=session.state.value,
             since=self._since,
-            address=_address(self._datapath) if self._datapath else None,
+            address=self._line.address if self._line else None,
             wanted_revision=session.wanted_revision,
             applied_revision=session.applied_revision,
             flows=len(self.program.wanted),
@@ -122,29 +128,32 @@ class Bridge:
             uplinks=(*sorted(port.name for port in self.program.uplinks()), *local),
             last_error=session.last_error,
             retry_at=utc_now(retry - time.monotonic()) if retry else None,
-            flow_mods=self._flow_mods,
-            last_push=self._last_push,
+            flow_mods=self._sent.flow_mods,
+            last_push=self._sent.last_push,
         )
 
     # -- keeping the program
 
-    def _meet(self, datapath: Datapath) -> None:
-        """Learn the ports, compile, and let the session begin."""
+    def _is_mine(self, datapath: Datapath) -> bool:
+        return self._line is not None and self._line.datapath is datapath
+
+    def _meet(self, line: Line) -> None:
+        """Have the switch tell fragments apart, learn its ports, compile, and let the session begin."""
         try:
-            ports = switch_io.ports(datapath)
-            for _ in self.program.compile([SwitchPort(*port) for port in ports]):
-                hub.sleep(0)
-                if datapath is not self._datapath:
+            switch_io.match_fragments(line.datapath)
+            ports = switch_io.ports(line.datapath)
+            for _ in line.in_turns(self.program.compile([SwitchPort(*port) for port in ports])):
+                if line is not self._line:
                     return
         except switch_io.SwitchTrouble as error:
-            self._log.warning("the switch does not tell its ports", error=str(error))
-            datapath.close()
+            self._log.warning("the switch cannot be prepared", error=str(error))
+            line.close()
             return
         except Exception:
             self._log.exception("the program could not be compiled")
-            datapath.close()
+            line.close()
             return
-        if datapath is not self._datapath:
+        if line is not self._line:
             return
         self._compiling = False
         self._log.info("program compiled", ports=len(ports), flows=len(self.program.wanted))
@@ -167,8 +176,8 @@ class Bridge:
     def _start_over(self) -> None:
         """A new program and a new session; the connection too, so that no answer to the old one is mistaken."""
         self._begin()
-        if self._datapath is not None:
-            self._datapath.close()
+        if self._line is not None:
+            self._line.close()
 
     def _take_news(self) -> None:
         while self._news:
@@ -187,68 +196,25 @@ class Bridge:
     def _handle(self, event: Event) -> None:
         before = self.session.state
         for effect in self.session.handle(event, time.monotonic()):
-            self._perform(effect)
+            assert self._line is not None  # a session asks for nothing while it is disconnected
+            self._line.perform(effect)
         if self.session.state is State.SYNCED and before is not State.SYNCED:
             self._log.info("switch in step", flows=len(self.program.wanted), revision=self.session.applied_revision)
-        if self._freed_zones and self.session.state is State.SYNCED:
+        if self._freed_zones and self._line is not None and self.session.state is State.SYNCED:
             freed, self._freed_zones = self._freed_zones, set()
-            hub.spawn(self._flush, self._datapath, freed)
+            self._line.aside(self._flush, freed)
         self._on_progress()
 
-    def _flush(self, datapath: Datapath, zones: set[int]) -> None:
+    def _flush(self, line: Line, zones: set[int]) -> None:
         """Forget the connections of tenants that are gone: who gets the zone next must not inherit them."""
         try:
             for zone in zones:
-                switch_io.flush_zone(datapath, zone)
+                switch_io.flush_zone(line.datapath, zone)
         except switch_io.SwitchTrouble as error:
             self._log.warning("zones are not flushed yet", zones=sorted(zones), error=str(error))
             self._freed_zones |= zones
 
-    def _perform(self, effect: Effect) -> None:
-        datapath, session = self._datapath, self.session
-        match effect:
-            case Read():
-                hub.spawn(self._ask, datapath, session, lambda dp: self._read(dp, session))
-            case Push():
-                hub.spawn(self._ask, datapath, session, lambda dp: self._push(dp, effect))
-            case Wake(at):
-                self._log.warning("will try again", error=session.last_error, seconds=round(at - time.monotonic(), 1))
-                hub.spawn_after(max(0.0, at - time.monotonic()), self._answer, datapath, session, Tick())
-
-    def _ask(self, datapath: Datapath, session: Session, question: Callable[[Datapath], Event]) -> None:
-        try:
-            answer = question(datapath)
-        except switch_io.SwitchTrouble as error:
-            answer = Refused(str(error))
-        except Exception:
-            self._log.exception("talking to the switch failed")
-            answer = Refused("internal error, see the log")
-        self._answer(datapath, session, answer)
-
-    def _answer(self, datapath: Datapath, session: Session, event: Event) -> None:
+    def _hear(self, line: Line, event: Event) -> None:
         """An answer counts only on the connection, and for the session, that asked."""
-        if datapath is self._datapath and session is self.session:
+        if line is self._line and line.session is self.session:
             self._handle(event)
-
-    def _read(self, datapath: Datapath, session: Session) -> Event:
-        """Report the switch's flows as they come in; the last report says that this was all."""
-        for flows in switch_io.flows(datapath):
-            self._answer(datapath, session, Reported(((f.table, f.priority, f.cookie) for f in flows), more=True))
-        return Reported(())
-
-    def _push(self, datapath: Datapath, push: Push) -> Event:
-        revision = self.session.wanted_revision
-        result = switch_io.push(datapath, push.adds, push.deletes)
-        self._flow_mods += result.flow_mods
-        self._last_push = {"flow_mods": result.flow_mods, "seconds": round(result.seconds, 4), "revision": revision}
-        self._log.info("flows pushed", adds=len(push.adds), deletes=len(push.deletes), **self._last_push)
-        return Committed()
-
-    @property
-    def refused(self) -> bool:
-        return self.session.state is State.BACKOFF
-
-
-def _address(datapath: Datapath) -> str:
-    host, port, *_ = datapath.address
-    return f"{host}:{port}"

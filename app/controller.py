@@ -9,11 +9,12 @@ from typing import Any, TypeVar
 import structlog
 from os_ken.lib import hub
 
-from app.bridge import Bridge, Datapath
+from app.bridge import Bridge
 from app.core import trace as tracing
 from app.core.inventory import Inventory, Write
 from app.core.trace import Question, Trace
 from app.core.values import Binding, Port, Switch
+from app.line import Datapath
 from app.openflow import switch_io
 from app.service import PortStatus, SwitchStatus
 from app.settings import Settings
@@ -103,10 +104,14 @@ class Controller:
         rival = bridge.program.rivals.get(port.id)
         if rival is not None:
             return PortStatus("error", "binding_conflict", f"the switch port is bound to {'/'.join(rival)}", dpid)
-        ofport = bridge.program.seat(port.id)
-        if ofport is None:
+        seat = bridge.program.seat(port.id)
+        if seat is None:
             return PortStatus("down", "interface_missing", f"the switch has no {_plug(port.binding)}", dpid)
-        return self._seated(port, bridge, ofport)
+        return self._seated(port, bridge, seat[0])
+
+    def port_drops(self, port: Port) -> dict[str, int] | None:
+        bridge = port.binding and self._bridges.get(self.inventory.switch_id(port.binding.switch))
+        return bridge.drops(port.id) if bridge else None
 
     def _seated(self, port: Port, bridge: Bridge, ofport: int) -> PortStatus:
         stored = self.inventory.get("port", *port.id)
@@ -117,6 +122,8 @@ class Controller:
             "flows": len(flows),
             "applied_revision": session.applied_revision,
         }
+        if not port.enabled:
+            return PortStatus("down", "disabled", "the port is not enabled", **status)
         if not bridge.program.ports[ofport].live:
             return PortStatus("down", "link_down", "the interface or its link is down", **status)
         if session.applied_revision >= stored.revision and session.holds(flows):

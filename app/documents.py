@@ -2,7 +2,7 @@
 
 Every document carries the number of the schema it was written in. The form follows from the fields of the
 values, and reading is strict: each field once, none missing, none unknown, no type bent. So a field that is
-added to a value makes old documents unreadable until a step in `UPGRADES` says what it was before there was
+added to a value makes old documents unreadable until a step in `app.upgrades` says what it was before there was
 such a field.
 """
 
@@ -14,17 +14,15 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, fields, is_dataclass
 from typing import Any, Literal, get_args, get_origin, get_type_hints
 
-from app.core.inventory import KINDS, LEDGER, Id
+from app.core.indexes import Id
+from app.core.inventory import KINDS, LEDGER
 from app.core.values import Stored
+from app.upgrades import UPGRADES, Document, Upgrade
 
-Document = dict[str, Any]
-Upgrade = Callable[[str, Document], Document]
 Reader = Callable[[Any, str], Any]
 
-# Step n (from 1) takes (kind, document of schema n) to the document of schema n + 1. Both without their
-# "schema".
-UPGRADES: tuple[Upgrade, ...] = ()
 VALUES = {kind: value for value, kind in KINDS.items()}
+SCALARS = {str: "text", int: "a whole number", bool: "true or false"}
 
 
 class DecodeError(ValueError):
@@ -122,7 +120,7 @@ def _reader(kind: Any) -> Reader:
         return _optional_reader(_reader(arguments[0]))
     if origin is tuple:
         return _sequence_reader(arguments)
-    if kind in (str, int):
+    if kind in SCALARS:
         return _scalar_reader(kind)
     raise TypeError(f"no documents of {kind}")
 
@@ -174,7 +172,7 @@ def _scalar_reader(kind: type) -> Reader:
     def read(document: Any, place: str) -> Any:
         # Not isinstance: True is an int to Python, and is no number here.
         if type(document) is not kind:
-            raise DecodeError(f"{place} is {document!r}, not {'text' if kind is str else 'a whole number'}")
+            raise DecodeError(f"{place} is {document!r}, not {SCALARS[kind]}")
         return document
 
     return read

@@ -19,6 +19,9 @@ def keep_collections_short() -> None:
 
 
 def _set_aside(phase: str, about: dict[str, int]) -> None:
-    """Right after a full collection nothing is garbage: if much is left, it is there to stay."""
-    if phase == "stop" and about["generation"] == 2 and len(gc.get_objects(generation=2)) > MANY:
+    """Before a full collection: what has come since the last one, if it is much, is flows, and those are there to stay.
+
+    Cycles among it that are garbage already are never found: a price for bursts only, since few are made in one.
+    """
+    if phase == "start" and about["generation"] == 2 and len(gc.get_objects(generation=2)) > MANY:
         gc.freeze()

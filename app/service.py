@@ -55,7 +55,7 @@ class PortStatus:
 
 
 class Firewall(Protocol):
-    """The running firewall. Every method is called from a green thread of the hub; only `write` and `wait` block."""
+    """The running firewall. Every method is called from a green thread; `write`, `wait` and `port_drops` block."""
 
     inventory: Inventory  # to be read between, and never across, anything that yields
 
@@ -73,6 +73,13 @@ class Firewall(Protocol):
         """Every switch that is connected, was connected since start or is configured, by datapath id."""
 
     def port_status(self, port: Port) -> PortStatus: ...
+
+    def port_drops(self, port: Port) -> dict[str, int] | None:
+        """Packets that the port sent and each guard has dropped since its flows were installed, by reason.
+
+        None if the port is not plugged into a connected switch, or if the switch does not answer within a second. Open
+        vSwitch counts with a delay of about half a second.
+        """
 
     def zone(self, tenant: str) -> int: ...
 

@@ -20,6 +20,17 @@ LEVELS = ("debug", "info", "warning", "error")
 HOST = re.compile(r"[A-Za-z0-9]([A-Za-z0-9.-]{0,251}[A-Za-z0-9])?")
 # sockaddr_un holds 107 bytes and a zero (unix(7)).
 SOCKET_PATH_BYTES = 107
+ETHERTYPE = re.compile(r"0[xX][0-9a-fA-F]{1,8}")
+# IEEE 802.3: smaller numbers are lengths.
+ETHERTYPE_FIRST, ETHERTYPE_LAST = 0x0600, 0xFFFF
+OWN_ETHERTYPES = {
+    0x0800: "IPv4, which rules are for",
+    0x86DD: "IPv6, which rules are for",
+    0x0806: "ARP, which the guard looks into and lets through",
+    0x8035: "RARP, which the guard looks into and lets through",
+    0x8100: "a VLAN tag: a sub-port is for tagged frames",
+    0x88A8: "a VLAN tag (802.1ad), which is never let through",
+}
 
 OPTIONS = (
     cfg.StrOpt(
@@ -53,6 +64,12 @@ OPTIONS = (
         default=False,
         help="Whether flows that ovswarden did not make stay in a bridge when it connects. They can let "
         "through what the policy forbids.",
+    ),
+    cfg.ListOpt(
+        "guard_ethertypes",
+        default=[],
+        help="Ethertypes, besides ARP, IPv4, IPv6 and RARP, that ports may send and receive: hexadecimal numbers, "
+        "separated by commas. No rule applies to them, only the guard of the MAC address. Example: 0x88cc",
     ),
     cfg.IntOpt("max_switches", default=64, min=1, max=4096, help="How many switches may be connected at once."),
     cfg.IntOpt(
@@ -93,6 +110,7 @@ class Settings:
     uplinks: tuple[str, ...]
     local_is_uplink: bool
     keep_foreign_flows: bool
+    guard_ethertypes: tuple[int, ...]
     max_switches: int
     rest_connections: int
     log_level: Literal["debug", "info", "warning", "error"]
@@ -189,9 +207,25 @@ def _parse_uplinks(names: list[str]) -> tuple[str, ...]:
     return tuple(dict.fromkeys(names))
 
 
+def _parse_ethertypes(words: list[str]) -> tuple[int, ...]:
+    for word in words:
+        if not ETHERTYPE.fullmatch(word):
+            raise ValueError(f"{word!r} is not a hexadecimal number like 0x88cc")
+    numbers = [int(word, 16) for word in words]
+    for word, number in zip(words, numbers, strict=True):
+        if number < ETHERTYPE_FIRST:
+            raise ValueError(f"{word} is a length, not an ethertype: those begin at {ETHERTYPE_FIRST:#06x}")
+        if number > ETHERTYPE_LAST:
+            raise ValueError(f"{word} is no ethertype: those end at {ETHERTYPE_LAST:#06x}")
+        if number in OWN_ETHERTYPES:
+            raise ValueError(f"{word} is {OWN_ETHERTYPES[number]}")
+    return tuple(dict.fromkeys(numbers))
+
+
 PARSERS: dict[str, Callable[[Any], Any]] = {
     "rest_listen": _parse_listen,
     "rest_socket": _parse_socket,
     "state_dir": _parse_path,
     "uplinks": _parse_uplinks,
+    "guard_ethertypes": _parse_ethertypes,
 }

@@ -1,1 +1,1 @@
-"""What connecting a big switch costs, and whether REST and OpenFlow wait for each other. ``python -m benchmarks``."""
+"""What connecting a big switch and filtering packets cost, and who waits for whom. ``python -m benchmarks``."""

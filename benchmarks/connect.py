@@ -116,7 +116,9 @@ def by_ofctl(site: Site, flows: Path) -> float:
     site.disconnect()
     target = f"unix:{site.ovs.management('br0')}"
     start = time.perf_counter()
-    subprocess.run(["ovs-ofctl", "-O", "OpenFlow14", "--bundle", "add-flows", target, str(flows)], check=True)
+    subprocess.run(
+        ["ovs-ofctl", "-vconsole:emer", "-O", "OpenFlow14", "--bundle", "add-flows", target, str(flows)], check=True
+    )
     return time.perf_counter() - start
 
 

@@ -16,8 +16,10 @@ from struct import Struct
 HEADER = Struct("!BBHI")
 VERSION, DPID = 5, 2
 HELLO, ECHO_REQUEST, ECHO_REPLY, FEATURES_REQUEST, FEATURES_REPLY = 0, 2, 3, 5, 6
+CONFIG_REQUEST, CONFIG_REPLY = 7, 8
 MULTIPART_REQUEST, MULTIPART_REPLY, BARRIER_REQUEST, BARRIER_REPLY, BUNDLE_CONTROL = 18, 19, 20, 21, 33
 EVERY = 0.01  # seconds between two echo requests
+NX_MATCH = 3  # how it treats fragments
 BUNDLE = Struct("!IHH")
 
 
@@ -32,6 +34,8 @@ def answer(kind: int, xid: int, body: bytes) -> bytes:
             return message(ECHO_REPLY, xid, body)
         case _ if kind == FEATURES_REQUEST:
             return message(FEATURES_REPLY, xid, Struct("!QIBB2xII").pack(DPID, 0, 254, 0, 0x4F, 0))
+        case _ if kind == CONFIG_REQUEST:
+            return message(CONFIG_REPLY, xid, Struct("!HH").pack(NX_MATCH, 128))
         case _ if kind == MULTIPART_REQUEST:
             return message(MULTIPART_REPLY, xid, body[:2] + bytes(6))
         case _ if kind == BARRIER_REQUEST:

@@ -9,7 +9,8 @@ import sys
 from collections.abc import Iterable
 from importlib.metadata import version
 
-Row = tuple[str, str, str]  # what, how much, the longest stall of the hub meanwhile
+Row = tuple[str, ...]
+STALLS = ("", "longest hub stall")
 
 
 def heading() -> str:
@@ -20,7 +21,8 @@ def heading() -> str:
     return f"python -m benchmarks {' '.join(sys.argv[1:])}\n{ovs}, userspace datapath; {programs}; {where}"
 
 
-def table(title: str, rows: Iterable[Row]) -> str:
-    everything = [(title, "", "longest hub stall"), *rows]
-    widths = [max(len(row[column]) for row in everything) for column in (0, 1)]
-    return "\n".join(f"{what:{widths[0]}}  {much:{widths[1]}}  {stall}".rstrip() for what, much, stall in everything)
+def table(title: str, rows: Iterable[Row], columns: Row = STALLS) -> str:
+    """Rows of what was measured, how much it was, and more such columns."""
+    everything = [(title, *columns), *rows]
+    widths = [max(map(len, column)) for column in zip(*everything, strict=True)]
+    return "\n".join("  ".join(map(str.ljust, row, widths)).rstrip() for row in everything)

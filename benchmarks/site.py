@@ -78,7 +78,7 @@ class Site:
 def site(directory: Path, world: World) -> Iterator[Site]:
     """The switch with all its ports, without controller; the controller is not started yet."""
     ovs_directory = directory / "ovs"
-    ovs_directory.mkdir()
+    ovs_directory.mkdir(parents=True)
     with OpenVSwitch(ovs_directory) as ovs:
         ovs.add_bridge("br0", dpid=int(DPID, 16))
         ovs.add_many_ports("br0", world.ports + SPARE, PREFIX, FIRST_OFPORT)

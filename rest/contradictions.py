@@ -8,41 +8,89 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
-from app.core.parsing import Invalid, parse_protocol
+from app.core.parsing import ICMP, ICMPV6, Family, Invalid, family_of, parse_cidr, parse_protocol
 from app.core.values import Rule
 from rest.validation import Place
 
 RULES_MAX = 1000
+CIDRS_MAX = 1000
+TEXT_MAX = 256
+FAMILIES: tuple[Family, ...] = ("IPv4", "IPv6")
+REMOTES = ("remote_cidr", "remote_group", "remote_address_group")
 # The member that is to blame when the core says a rule contradicts itself.
-BLAMED = {"ports_without_protocol": "port_min", "range_reversed": "port_max", "icmp_without_protocol": "icmp_type"}
+BLAMED = {
+    "ports": {"ports_without_protocol": "port_min", "range_reversed": "port_max"},
+    "source_ports": {"ports_without_protocol": "source_port_min", "range_reversed": "source_port_max"},
+    "icmp": {"icmp_without_protocol": "icmp_type", "code_without_type": "icmp_code"},
+    "protocol": {"family_mismatch": "protocol"},
+}
 Contradiction = tuple[Place, str, str, str | None]
+
+
+def family_meant(cidr: str | None, protocol: int | None) -> Family:
+    """The family of a rule that does not say: that of its network, IPv6 for ICMPv6, else IPv4."""
+    if cidr is not None:
+        return family_of(cidr)
+    return "IPv6" if protocol == ICMPV6 else "IPv4"
 
 
 def in_rule(raw: Any, place: Place = ()) -> Iterator[Contradiction]:
     """What the fields of a rule say against each other, as far as they can be read."""
     if not isinstance(raw, dict):
         return
-    low, high, icmp_type, icmp_code = (raw.get(m) for m in ("port_min", "port_max", "icmp_type", "icmp_code"))
-    if low is None and high is not None:
-        yield (*place, "port_min"), "missing_field", "port_max needs a port_min", None
-    parts: list[dict[str, Any]] = []
-    if type(low) is int and (high is None or type(high) is int):
-        parts.append({"ports": (low, low if high is None else high)})
-    if all(n is None or type(n) is int for n in (icmp_type, icmp_code)):
-        parts.append({"icmp_type": icmp_type, "icmp_code": icmp_code})
+    for high in ("port_max", "source_port_max"):
+        low = high.replace("max", "min")
+        if raw.get(low) is None and raw.get(high) is not None:
+            yield (*place, low), "missing_field", f"{high} needs a {low}", None
+    for more in [member for member in REMOTES if raw.get(member) is not None][1:]:
+        detail = "a rule has one remote: a CIDR, a group or an address group"
+        yield (*place, more), "several_remotes", detail, None
+    network = _network(raw.get("remote_cidr"))
+    if network and raw.get("ethertype") in FAMILIES and raw["ethertype"] != family_of(network):
+        detail = f"{network} is not {raw['ethertype']}"
+        yield (*place, "ethertype"), "family_mismatch", detail, family_of(network)
+    for member, error in _refused(raw, network):
+        yield (*place, member), error.code, error.detail, error.hint
+
+
+def _network(text: Any) -> str | None:
+    try:
+        return parse_cidr(text) if isinstance(text, str) and len(text) <= TEXT_MAX else None
+    except Invalid:
+        return None
+
+
+def _refused(raw: dict[str, Any], network: str | None) -> Iterator[tuple[str, Invalid]]:
+    """What the core refuses of the members that depend on the protocol, each with the member to blame."""
     protocol = raw.get("protocol", "any")
     if type(protocol) not in (str, int) or len(str(protocol)) > 64:
         return
     try:
-        protocol = parse_protocol(protocol)
+        number = parse_protocol(protocol)
     except Invalid:
         return
-    for part in parts:
+    said = raw.get("ethertype")
+    family = family_meant(network, number) if network or said not in FAMILIES else said
+    # Whether family and protocol agree is told once, by the part that is about nothing else.
+    fitting: Any = {ICMP: "IPv4", ICMPV6: "IPv6"}.get(number or 0, family)
+    for name, part in _parts(raw, family):
         try:
-            Rule("r", "ingress", protocol=protocol, **part)
+            Rule("r", "ingress", protocol=number, **{"ethertype": fitting, **part})
         except Invalid as error:
             if error.code != "out_of_range":  # the field itself has said so
-                yield (*place, BLAMED.get(error.code, "icmp_code")), error.code, error.detail, error.hint
+                yield BLAMED[name].get(error.code, name), error
+
+
+def _parts(raw: dict[str, Any], family: Family) -> Iterator[tuple[str, dict[str, Any]]]:
+    """The parts of a rule that can be judged one by one, if their members can be read."""
+    yield "protocol", {"ethertype": family}
+    for name in ("port", "source_port"):
+        low, high = raw.get(f"{name}_min"), raw.get(f"{name}_max")
+        if type(low) is int and (high is None or type(high) is int):
+            yield f"{name}s", {f"{name}s": (low, low if high is None else high)}
+    types = {name: raw.get(name) for name in ("icmp_type", "icmp_code")}
+    if all(n is None or type(n) is int for n in types.values()):
+        yield "icmp", types
 
 
 def in_rules(raw: Any, place: Place = ()) -> Iterator[Contradiction]:
@@ -66,3 +114,14 @@ def in_port(raw: Any) -> Iterator[Contradiction]:
     binding = raw.get("binding") if isinstance(raw, dict) else None
     if isinstance(binding, dict) and (binding.get("interface") is None) == (binding.get("ofport") is None):
         yield ("binding",), "invalid_binding", "a binding names either an interface or an ofport", None
+
+
+def in_update(raw: Any) -> Iterator[Contradiction]:
+    """Networks that are to be added and removed at once."""
+    add, remove = (raw.get(name) for name in ("add", "remove")) if isinstance(raw, dict) else (None, None)
+    if not isinstance(add, list) or not isinstance(remove, list) or len(add) + len(remove) > 2 * CIDRS_MAX:
+        return
+    added = {_network(text) for text in add} - {None}
+    for n, text in enumerate(remove):
+        if (network := _network(text)) in added:
+            yield ("remove", n), "added_and_removed", f"{network} is to be added too", None

@@ -11,7 +11,7 @@ from werkzeug.routing import Map, Rule
 
 from rest.exchange import Answer, Call, Written
 from rest.problems import Failure
-from rest.resources import groups, health, ports, revisions, rules, switches, tenants, trace
+from rest.resources import address_groups, groups, health, ports, revisions, rules, switches, tenants, trace
 
 JSON = "application/json"
 MERGE_PATCH = "application/merge-patch+json"
@@ -60,6 +60,13 @@ ROUTES = (
     Route("GET",    T + "/groups/<group>/rules/<rule>",    rules.get),
     Route("PUT",    T + "/groups/<group>/rules/<rule>",    rules.put, WRITE),
     Route("DELETE", T + "/groups/<group>/rules/<rule>",    rules.delete, WRITE),
+
+    Route("GET",    T + "/address-groups",                 address_groups.list_all, (*LIST, "name")),
+    Route("GET",    T + "/address-groups/<group>",         address_groups.get),
+    Route("PUT",    T + "/address-groups/<group>",         address_groups.put, WRITE),
+    Route("PATCH",  T + "/address-groups/<group>",         address_groups.patch, WRITE),
+    Route("DELETE", T + "/address-groups/<group>",         address_groups.delete, WRITE),
+    Route("POST",   T + "/address-groups/<group>:update",  address_groups.update, WRITE),
 
     Route("GET",    T + "/trace",                          trace.get, trace.PARAMETERS, (JSON, TEXT)),
 

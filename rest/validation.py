@@ -19,6 +19,7 @@ WORDS: dict[str, tuple[str, str | None]] = {
     "extra_forbidden": ("unknown_field", "unknown field"),
     "model_type": ("wrong_type", "should be a JSON object"),
     "dict_type": ("wrong_type", "should be a JSON object"),
+    "bool_type": ("wrong_type", "should be true or false"),
     "list_type": ("wrong_type", "should be a JSON array"),
     "string_type": ("wrong_type", "should be a string"),
     "int_type": ("wrong_type", "should be an integer"),
@@ -33,15 +34,28 @@ OTHER_NAMES = {
     "port_range_min": "port_min",
     "port_range_max": "port_max",
     "dport": "port_min",
+    "sport": "source_port_min",
+    "source_port": "source_port_min",
+    "source_port_range_min": "source_port_min",
+    "source_port_range_max": "source_port_max",
+    "remote_group_id": "remote_group",
+    "remote_address_group_id": "remote_address_group",
     "remote_ip_prefix": "remote_cidr",
     "cidr": "remote_cidr",
     "mac_address": "mac",
     "fixed_ips": "addresses",
     "ip": "addresses",
+    "ip_address": "address",
+    "addresses": "cidrs",
+    "vlan_id": "vlan",
+    "segmentation_id": "tag",
+    "admin_state_up": "enabled",
+    "admin_up": "enabled",
+    "port_security_enabled": "spoof_guard",
     "security_groups": "groups",
     "security_group_rules": "rules",
 }
-# Below this, remote_group would be taken for a slip of remote_cidr.
+# Below this, the name of another thing would be taken for a slip.
 NEARNESS = 0.75
 
 

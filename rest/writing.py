@@ -7,13 +7,15 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
-from app.core.inventory import Id, Inventory
+from app.core.indexes import Id
+from app.core.inventory import Inventory
 from app.core.problems import Problem
 from app.core.values import Stored, Value
 from rest.exchange import Answer, Call, Written, etag, shown
-from rest.problems import Failure, Fault, invalid_body
+from rest.problems import ERRORS_SHOWN, Failure, Fault, invalid_body
 from rest.validation import Schema, merged
 
+Clear = Callable[[Inventory, str], object]
 TAG = re.compile(r'(?:W/)?"[^"]*"|[^\s,"]+')
 
 
@@ -99,13 +101,13 @@ def patch(call: Call, resource: Resource, id: Id) -> Written:
     return _written(call, resource, call.firewall.write(change))
 
 
-def delete(call: Call, kind: str, id: Id, clear: Callable[[Inventory], object] = lambda inventory: None) -> Written:
+def delete(call: Call, kind: str, id: Id, clear: Clear = lambda inventory, now: None) -> Written:
     """Remove `id` after `clear` has removed what may go with it."""
     condition = Condition.of(call.headers)
 
     def change(inventory: Inventory, now: str) -> int:
         condition.check(inventory.get(kind, *id).revision)
-        clear(inventory)
+        clear(inventory, now)
         inventory.delete(kind, *id)
         return inventory.revision
 
@@ -125,12 +127,14 @@ def _placed(inventory: Inventory, now: str, body: Any, before: Stored | None, va
     try:
         return Change(before, inventory.put(value, now), inventory.revision)
     except Problem as problem:
-        places = [(body.pointer(error.pointer, value), error) for error in problem.errors]
-        raise invalid_body(Fault(place, e.code, e.detail, e.hint) for place, e in sorted(places, key=_first)) from None
+        raise translated(problem, body.pointers(value)) from None
 
 
-def _first(pair: tuple[str, Any]) -> tuple[int, str]:
-    return len(pair[0]), pair[0]
+def translated(problem: Problem, pointers: Callable[[str], str]) -> Failure:
+    """What the core finds wrong, each place as the client's body has it, in the body's order."""
+    found = [Fault(pointers(error.pointer), error.code, error.detail, error.hint) for error in problem.errors]
+    found.sort(key=lambda fault: [(int(s), "") if s.isdigit() else (-1, s) for s in fault.pointer.split("/")])
+    return invalid_body(found[:ERRORS_SHOWN], len(found))
 
 
 def _written(call: Call, resource: Resource, change: Change) -> Written:

@@ -10,7 +10,8 @@ from pathlib import Path
 import pytest
 
 from app.core import pipeline_doc
-from app.core.pipeline import PURPOSE, Table
+from app.core.pipeline import Table
+from app.core.purposes import PURPOSE
 
 ROOT = Path(__file__).resolve().parent.parent
 OURS = {"app", "rest", "topology", "demo", "tests", "benchmarks"}

@@ -1,9 +1,10 @@
 """Labs as values, and the one place that realises them: namespaces, veth pairs, a private Open vSwitch.
 
 `labs` says what a lab is and what must reach what; `realise` (fabric) builds it in the *current* network
-namespace; `switch` is the private Open vSwitch; `probes`, `frames` and `streams` send real packets; `matrix`
-runs a lab's whole expectation; `datapath` reads the userspace datapath. Nothing here imports the firewall: it
-is judged from outside.
+namespace; `switch` is the private Open vSwitch. `probes` and `streams` send real traffic, `frames`, `nd`, `dhcp`
+and `fragments` make single frames, honest and forged, and `sniffer` tells whom they reached and with which VLAN
+tag; `matrix` runs a lab's whole expectation; `datapath` reads the userspace datapath. Nothing here imports the
+firewall: it is judged from outside.
 """
 
 from topology.fabric import Fabric, realise

@@ -12,8 +12,9 @@ from typing import Any
 
 from topology import matrix, probes, streams
 from topology.frames import Frame, Segment
-from topology.labs import Host, Lab
+from topology.labs import Family, Host, Lab
 from topology.namespaces import Attached, create, unique_prefix
+from topology.prefixes import sort_by_address
 from topology.switch import OpenVSwitch
 
 BRIDGE = "br0"
@@ -46,16 +47,23 @@ class Fabric:
         """Plug one more machine into the bridge, whether or not anybody registered it."""
         if host.name in self._attached:
             raise ValueError(f"a host {host.name!r} is attached already")
-        attached = create(host, f"{self._prefix}-{host.name}")
+        machine = self._attached[host.machine] if host.machine else None
+        attached = create(host, f"{self._prefix}-{host.name}", machine)
         self._attached[host.name] = attached
-        attached.ofport = self.ovs.add_port(self.bridge, host.interface, host.ofport, iface_id=host.name)
+        if host.trunk:
+            trunk = self._attached[host.trunk]
+            attached.share(trunk)
+            attached.ofport = trunk.ofport
+        else:
+            attached.ofport = self.ovs.add_port(self.bridge, host.interface, host.ofport, iface_id=host.name)
         return attached
 
     def detach(self, name: str) -> None:
         """Unplug a machine and end it: its port leaves the bridge first, as when a VM is deleted."""
         attached = self._attached.pop(name)
         try:
-            self.ovs.del_port(self.bridge, attached.host.interface)
+            if not attached.host.trunk:
+                self.ovs.del_port(self.bridge, attached.host.interface)
         finally:
             attached.close()
 
@@ -67,21 +75,23 @@ class Fabric:
 
     # -- traffic ---------------------------------------------------------------------------------------------
 
-    def tcp(self, source: str, target: str, port: int, timeout: float = probes.TIMEOUT) -> bool:
+    def tcp(self, source: str, target: str, port: int, timeout: float = probes.TIMEOUT, family: Family = 4) -> bool:
         """Whether a TCP connection opens and one byte comes back over it."""
-        return probes.tcp(self.host(source), self.host(target), port, timeout)
+        return probes.tcp(self.host(source), self.host(target), port, timeout, family)
 
-    def udp(self, source: str, target: str, port: int, timeout: float = probes.TIMEOUT) -> bool:
+    def udp(self, source: str, target: str, port: int, timeout: float = probes.TIMEOUT, family: Family = 4) -> bool:
         """Whether a datagram is answered."""
-        return probes.udp(self.host(source), self.host(target), port, timeout)
+        return probes.udp(self.host(source), self.host(target), port, timeout, family)
 
-    def udp_oneway(self, source: str, target: str, port: int, timeout: float = probes.TIMEOUT) -> bool:
-        """Whether a datagram reaches the target, answered or not."""
-        return probes.udp_oneway(self.host(source), self.host(target), port, timeout)
+    def udp_oneway(
+        self, source: str, target: str, port: int, timeout: float = probes.TIMEOUT, family: Family = 4, size: int = 16
+    ) -> bool:
+        """Whether a datagram of `size` bytes reaches the target, answered or not."""
+        return probes.udp_oneway(self.host(source), self.host(target), port, timeout, family, size)
 
-    def icmp(self, source: str, target: str, timeout: float = probes.TIMEOUT) -> bool:
+    def icmp(self, source: str, target: str, timeout: float = probes.TIMEOUT, family: Family = 4) -> bool:
         """Whether an echo request is answered."""
-        return probes.icmp(self.host(source), self.host(target), timeout)
+        return probes.icmp(self.host(source), self.host(target), timeout, family)
 
     def frame(self, source: str, frame: Frame, window: float = 0.4) -> frozenset[str]:
         """Send a frame from a host's interface; the names of the other hosts it reached in `window` s."""
@@ -91,20 +101,22 @@ class Fabric:
         """The next TCP segment of `port` that arrives at a host; `frames.into_connection` continues it."""
         return probes.overhear(self.host(name), port)
 
-    def stream(self, kind: str, source: str, target: str, port: int, interval: float = 0.05) -> streams.Stream:
+    def stream(
+        self, kind: str, source: str, target: str, port: int, interval: float = 0.05, **more: Any
+    ) -> streams.Stream:
         """Start live traffic; see `streams.Stream`. It stops with the fabric at the latest."""
-        started = streams.Stream(kind, self.host(source), self.host(target), port, interval)
+        started = streams.Stream(kind, self.host(source), self.host(target), port, interval, **more)
         self._streams.append(started)
         return started
 
-    def matrix(self, lab: Lab | None = None) -> tuple[matrix.Outcome, ...]:
+    def matrix(self, lab: Lab | None = None, family: Family = 4) -> tuple[matrix.Outcome, ...]:
         """Probe every row of the lab's expectation (default: of this lab), in parallel."""
-        return matrix.measure(self._attached, (lab or self.lab).expectation)
+        return matrix.measure(self._attached, (lab or self.lab).expectation, family)
 
     def close(self) -> None:
         """End streams and hosts. Asks nothing of the switch, which may be dead by now."""
         with ExitStack() as stack:  # one that fails must not keep the others alive
-            for attached in self._attached.values():
+            for attached in self._attached.values():  # the last one first, so a machine after its NICs
                 stack.callback(attached.close)
             for stream in self._streams:
                 stack.callback(stream.close)
@@ -133,7 +145,10 @@ def realise(
         ovs = stack.enter_context(OpenVSwitch(place))
         fabric = Fabric(lab, ovs)
         stack.callback(fabric.close)
-        ovs.add_bridge(BRIDGE, dpid, controller, fail_mode)
+        ovs.add_bridge(BRIDGE, dpid, None, fail_mode)
+        sort_by_address(ovs, BRIDGE)
+        if controller is not None:
+            ovs.set_controller(BRIDGE, controller)
         for host in lab.hosts:
             if hosts is None or host.name in hosts:
                 fabric.attach(host)

@@ -5,9 +5,11 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
-from ipaddress import IPv4Address
+from ipaddress import IPv4Address, IPv6Address
+from typing import Literal
 
 ODD_PORT = 4711  # a port no host of any lab serves: "everything" and "anything else" are probed on it
+Family = Literal[4, 6]
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,7 +37,8 @@ class Host:
     """A machine on one switch port. `tenant=None` is an outside host; its port is an uplink.
 
     `interface` is the switch end of its veth pair (default: the host's name); `ofport` is requested from the
-    switch.
+    switch. `vlan` is the segment of a tenant's machine. A host with a `trunk` shares that host's wire: its frames
+    have the VLAN `tag` there, and it sees none itself. One with a `machine` is a further NIC of that host.
     """
 
     name: str
@@ -48,15 +51,35 @@ class Host:
     ofport: int | None = None
     address6: str | None = None
     prefix6: int = 64
+    vlan: int = 0
+    trunk: str = ""
+    tag: int = 0
+    machine: str = ""
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "interface", self.interface or self.name)
         object.__setattr__(self, "groups", tuple(self.groups))
         IPv4Address(self.address)
+        IPv6Address(self.address6 or "::1")
+        if bool(self.trunk) is not bool(self.tag):
+            raise ValueError(f"host {self.name}: a trunk and a tag come together")
         if not re.fullmatch(r"([0-9a-f]{2}:){5}[0-9a-f]{2}", self.mac):
             raise ValueError(f"host {self.name}: MAC {self.mac!r} is not lower-case aa:bb:cc:dd:ee:ff")
         if not 1 <= len(self.interface) <= 15:
             raise ValueError(f"host {self.name}: interface {self.interface!r} does not fit Linux's 15 bytes")
+
+    def ip(self, family: Family = 4) -> str:
+        """Its address of that family. Raises ValueError when it has none."""
+        if family == 6 and self.address6 is None:
+            raise ValueError(f"host {self.name} has no IPv6 address")
+        return self.address if family == 4 else str(self.address6)
+
+    @property
+    def link_local(self) -> str:
+        """What Linux makes of its MAC (RFC 4291, appendix A)."""
+        octets = bytes.fromhex(self.mac.replace(":", ""))
+        identifier = bytes((octets[0] ^ 2, *octets[1:3])) + b"\xff\xfe" + octets[3:]
+        return str(IPv6Address(b"\xfe\x80" + bytes(6) + identifier))
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,7 +103,7 @@ class Lab:
     expectation: tuple[Expect, ...] = ()
 
     def __post_init__(self) -> None:
-        outside = {host.interface for host in self.hosts if host.tenant is None}
+        outside = {host.interface for host in self.hosts if host.tenant is None and not host.trunk}
         if outside != set(self.uplinks):
             raise ValueError(f"lab {self.name}: uplinks {self.uplinks} are not the outside hosts' {sorted(outside)}")
         names = {host.name for host in self.hosts}
@@ -89,6 +112,11 @@ class Lab:
         unknown = {end for row in self.expectation for end in (row.source, row.target)} - names
         if unknown:
             raise ValueError(f"lab {self.name}: the expectation names unknown hosts {sorted(unknown)}")
+        before: set[str] = {""}
+        for host in self.hosts:
+            if not {host.trunk, host.machine} <= before:
+                raise ValueError(f"lab {self.name}: {host.name} stands before its trunk or machine")
+            before.add(host.name)
 
     def host(self, name: str) -> Host:
         """The host of that name. Raises KeyError."""
@@ -148,9 +176,9 @@ def _probes(rows, source: str, target: str, traffic: str, services: tuple[str, .
 SEED = Lab(
     name="seed",
     hosts=(
-        Host("ext", "52:54:00:e0:00:fe", "192.168.0.254", ofport=1),
-        Host("vm1", "52:54:00:60:84:ff", "192.168.0.1", tenant="red", groups=("ssh",), ofport=2),
-        Host("vm2", "52:54:00:99:90:78", "192.168.0.2", tenant="blue", groups=("web",), ofport=3),
+        Host("ext", "52:54:00:e0:00:fe", "192.168.0.254", ofport=1, address6="fd00::fe"),
+        Host("vm1", "52:54:00:60:84:ff", "192.168.0.1", tenant="red", groups=("ssh",), ofport=2, address6="fd00::1"),
+        Host("vm2", "52:54:00:99:90:78", "192.168.0.2", tenant="blue", groups=("web",), ofport=3, address6="fd00::2"),
     ),
     uplinks=("ext",),
     expectation=expectation(

@@ -8,23 +8,23 @@ import threading
 from collections.abc import Iterable
 from contextlib import suppress
 
-from topology.labs import Probe
-from topology.namespaces import Attached
+from topology.labs import Family, Probe
+from topology.namespaces import INET, Attached
 
 
 class Listener:
-    """Answers on every given TCP and UDP port of the host with what it receives, until closed.
+    """Answers on every given TCP and UDP port of the host with what it receives, until closed; in one family.
 
     Raises OSError when a port is taken. The sockets are open when the constructor returns.
     """
 
-    def __init__(self, host: Attached, probes: Iterable[Probe]) -> None:
+    def __init__(self, host: Attached, probes: Iterable[Probe], family: Family = 4) -> None:
         self._selector = selectors.DefaultSelector()
         self._wake, self._woken = socket.socketpair()
         self._selector.register(self._woken, selectors.EVENT_READ)
         try:
             for probe in dict.fromkeys(probe for probe in probes if probe.port is not None):
-                self._open(host, probe)
+                self._open(host, probe, family)
         except BaseException:
             self._drop()
             raise
@@ -43,12 +43,13 @@ class Listener:
         self._thread.join()
         self._drop()
 
-    def _open(self, host: Attached, probe: Probe) -> None:
-        kind = socket.SOCK_STREAM if probe.kind == "tcp" else socket.SOCK_DGRAM
-        service = host.socket(kind=kind)
+    def _open(self, host: Attached, probe: Probe, family: Family) -> None:
+        service = host.socket(INET[family], socket.SOCK_STREAM if probe.kind == "tcp" else socket.SOCK_DGRAM)
         self._selector.register(service, selectors.EVENT_READ, probe.kind)
         # neither the TIME_WAIT of the probe before nor a live stream on this port refuses it to us
         service.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        if family == 6:
+            service.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 1)
         service.bind(("", probe.port))
         if probe.kind == "tcp":
             service.listen(64)

@@ -8,7 +8,7 @@ from contextlib import ExitStack
 from dataclasses import dataclass
 
 from topology import probes
-from topology.labs import Expect
+from topology.labs import Expect, Family
 from topology.listeners import Listener
 from topology.namespaces import Attached
 
@@ -40,8 +40,8 @@ class Outcome:
         return tuple(str(probe) for probe, passed in pairs if passed != self.expect.passes)
 
 
-def measure(hosts: Mapping[str, Attached], rows: Sequence[Expect]) -> tuple[Outcome, ...]:
-    """Ask every probe of every row, all in parallel, and give one outcome per row.
+def measure(hosts: Mapping[str, Attached], rows: Sequence[Expect], family: Family = 4) -> tuple[Outcome, ...]:
+    """Ask every probe of every row in one family, all in parallel, and give one outcome per row.
 
     Parallel is safe: each probe has a source port of its own, and each target answers everybody on one
     listener.
@@ -52,16 +52,16 @@ def measure(hosts: Mapping[str, Attached], rows: Sequence[Expect]) -> tuple[Outc
     questions = [(row, probe) for row in rows for probe in row.probes]
     with ExitStack() as stack:
         for target, asked in wanted.items():
-            stack.enter_context(Listener(hosts[target], asked))
+            stack.enter_context(Listener(hosts[target], asked, family))
         pool = stack.enter_context(ThreadPoolExecutor(max(1, min(64, len(questions)))))
-        answers = list(pool.map(lambda question: _ask(hosts, *question), questions))
+        answers = list(pool.map(lambda question: _ask(hosts, *question, family), questions))
     remaining = iter(answers)
     return tuple(Outcome(row, tuple(next(remaining) for _ in row.probes)) for row in rows)
 
 
-def _ask(hosts: Mapping[str, Attached], row: Expect, probe) -> bool:
+def _ask(hosts: Mapping[str, Attached], row: Expect, probe, family: Family) -> bool:
     timeout = PATIENCE if row.passes else BLOCKED
-    return probes.ask(hosts[row.source], hosts[row.target], probe, timeout)
+    return probes.ask(hosts[row.source], hosts[row.target], probe, timeout, family)
 
 
 def holds(outcomes: Iterable[Outcome]) -> bool:

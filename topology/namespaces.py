@@ -20,7 +20,8 @@ from topology.labs import Host
 
 T = TypeVar("T")
 RUN = Path("/run/netns")
-INTERFACE = "eth0"  # the host's end of its veth pair
+INTERFACE = "eth0"  # the host's end of its veth pair; eth1... are further NICs of the machine
+INET = {4: socket.AF_INET, 6: socket.AF_INET6}
 CLONE_NEWNET = 0x40000000
 _LIBC = ctypes.CDLL(None, use_errno=True)  # os.setns and os.unshare exist from Python 3.12
 
@@ -79,12 +80,18 @@ def _check(result: int, call: str) -> None:
 
 
 class Attached:
-    """A host of a realised lab. `host` is its value, `namespace` its name under /run/netns."""
+    """A host of a realised lab. `host` is its value, `namespace` its name under /run/netns, `nic` its interface there.
 
-    def __init__(self, host: Host, namespace: str, ofport: int = 0) -> None:
+    With a `machine` it is that host's further NIC, and lives in its namespace.
+    """
+
+    def __init__(self, host: Host, namespace: str, ofport: int = 0, machine: Attached | None = None) -> None:
         self.host = host
-        self.namespace = namespace
+        self.namespace = machine.namespace if machine else namespace
         self.ofport = ofport
+        self.nic = machine._next_nic() if machine else INTERFACE
+        self._nics = 1
+        self._machine = machine
         self._linked = False
         self._children: list[subprocess.Popen[Any]] = []
 
@@ -111,6 +118,21 @@ class Attached:
         """A socket of this host, usable from any thread of this process."""
         return inside(self.namespace, lambda: socket.socket(family, kind, proto))
 
+    def share(self, trunk: Attached) -> None:
+        """Begin to carry its frames, tagged, on the trunk's wire; until this host goes."""
+        ends = (self.host.interface, trunk.namespace, trunk.nic, str(self.host.tag))
+        carrier = subprocess.Popen(
+            [sys.executable, "-m", "topology.trunk", *ends],
+            stdout=subprocess.PIPE, text=True, env=os.environ | {"PYTHONPATH": str(Path(__file__).parents[1])},
+        )  # fmt: skip
+        self._children.append(carrier)
+        if carrier.stdout is None or carrier.stdout.readline() != "up\n":
+            raise OSError(f"host {self.host.name} cannot share the wire of {trunk.host.name}")
+
+    def _next_nic(self) -> str:
+        self._nics += 1
+        return f"eth{self._nics - 1}"
+
     def flush_neighbours(self) -> None:
         """Forget every neighbour's MAC."""
         _ip("neigh flush all", namespace=self.namespace)
@@ -121,11 +143,13 @@ class Attached:
             with contextlib.suppress(ProcessLookupError):
                 child.kill()
             child.wait()
+        if self._linked:  # the kernel would do it with the namespace, but some time later
+            subprocess.run(["ip", "link", "delete", "dev", self.host.interface], capture_output=True)
+        if self._machine is not None:
+            return
         for pid in self._inhabitants():
             with contextlib.suppress(ProcessLookupError):
                 os.kill(pid, signal.SIGKILL)
-        if self._linked:  # the kernel would do it with the namespace, but some time later
-            subprocess.run(["ip", "link", "delete", self.host.interface], capture_output=True)
         subprocess.run(["ip", "netns", "delete", self.namespace], capture_output=True)
 
     def _inhabitants(self) -> list[int]:
@@ -136,26 +160,29 @@ class Attached:
         return ["ip", "netns", "exec", self.namespace, *argv]
 
 
-def create(host: Host, namespace: str) -> Attached:
+def create(host: Host, namespace: str, machine: Attached | None = None) -> Attached:
     """Make the namespace, and the veth pair whose switch end is `host.interface` in the current namespace.
 
-    Checksums are computed by the sender (no tx offload): a userspace datapath would otherwise pass on wrong
-    ones. Raises subprocess.CalledProcessError and leaves nothing behind.
+    A NIC of a `machine` goes into that one's namespace. Checksums are computed by the sender (no tx offload): a
+    userspace datapath would otherwise pass on wrong ones. Raises subprocess.CalledProcessError and leaves nothing
+    behind.
     """
-    attached = Attached(host, namespace)
+    attached = Attached(host, namespace, machine=machine)
     try:
-        _ip(f"netns add {namespace}")
-        inside(namespace, _quiet)
-        pair = f"{host.interface} type veth peer name {INTERFACE} address {host.mac} netns {namespace}"
-        _ip(f"link add {pair}")
+        if machine is None:
+            _ip(f"netns add {namespace}")
+            inside(namespace, _quiet)
+        nic = attached.nic
+        pair = f"{host.interface} type veth peer name {nic} address {host.mac} netns {attached.namespace}"
+        _ip(f"link add name {pair}")
         attached._linked = True
         _silence(host.interface)
-        _ip(f"link set {host.interface} up")
-        addresses = [f"addr add {host.address}/{host.prefix} dev {INTERFACE}"]
+        _ip(f"link set dev {host.interface} up")
+        addresses = [f"addr add {host.address}/{host.prefix} dev {nic}"]
         if host.address6:
-            addresses.append(f"addr add {host.address6}/{host.prefix6} dev {INTERFACE} nodad")
-        _ip("link set lo up", f"link set {INTERFACE} up", *addresses, namespace=namespace)
-        attached.run(["ethtool", "-K", INTERFACE, "tx", "off"])
+            addresses.append(f"addr add {host.address6}/{host.prefix6} dev {nic} nodad")
+        _ip("link set lo up", f"link set dev {nic} up", *addresses, namespace=attached.namespace)
+        attached.run(["ethtool", "-K", nic, "tx", "off"])
     except BaseException:
         attached.close()
         raise
@@ -163,8 +190,9 @@ def create(host: Host, namespace: str) -> Attached:
 
 
 def _quiet() -> None:
-    """IPv6 stays on, without its start-up chatter (DAD, router solicitations) that delays and blurs tests."""
-    for knob, value in (("accept_dad", "0"), ("router_solicitations", "0"), ("autoconf", "0")):
+    """IPv6 stays on, without its start-up chatter (DAD, router solicitations) that delays and blurs tests, and no
+    forged advertisement changes a host's routes."""
+    for knob, value in (("accept_dad", "0"), ("router_solicitations", "0"), ("autoconf", "0"), ("accept_ra", "0")):
         for scope in ("default", "all"):
             with contextlib.suppress(OSError):
                 Path(f"/proc/sys/net/ipv6/conf/{scope}/{knob}").write_text(value)

@@ -1,6 +1,6 @@
 """The process behind one `Stream`: sends and receives in two namespaces, reports numbers with times.
 
-    python -m topology.stream_worker KIND SOURCE-NAMESPACE TARGET-NAMESPACE TARGET-ADDRESS PORT INTERVAL
+    python -m topology.stream_worker KIND SOURCE-NAMESPACE TARGET-NAMESPACE TARGET-ADDRESS PORT INTERVAL SOURCE-PORT
 
 A process of its own, so that a busy test cannot make its own gaps. Lines on stdout: `S number time` (sent),
 `R number time` (received), `E message` (the stream could not be opened or broke). It ends when stdin closes,
@@ -19,6 +19,7 @@ import time
 from topology.namespaces import inside
 
 NUMBER = struct.Struct("!Q")
+End = tuple[str, int]
 
 
 def say(letter: str, number: int) -> None:
@@ -49,28 +50,35 @@ def hear(receiver: socket.socket) -> None:
             pending = pending[NUMBER.size :]
 
 
-def tcp(source: str, target: str, address: tuple[str, int], interval: float, server_pushes: bool) -> None:
-    listener = inside(target, socket.socket)
-    listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-    listener.bind(("", address[1]))
+def opened(namespace: str, end: End, kind: int, port: int) -> socket.socket:
+    """A socket of the end's family in a namespace, bound to a port (0: any)."""
+    family = socket.AF_INET6 if ":" in end[0] else socket.AF_INET
+    made = inside(namespace, lambda: socket.socket(family, kind))
+    made.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    if family == socket.AF_INET6:
+        made.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 1)
+    made.bind(("", port))
+    return made
+
+
+def tcp(source: str, target: str, end: End, interval: float, sport: int, server_pushes: bool) -> None:
+    listener = opened(target, end, socket.SOCK_STREAM, end[1])
     listener.listen()
-    client = inside(source, socket.socket)
-    client.connect(address)
+    client = opened(source, end, socket.SOCK_STREAM, sport)
+    client.connect(end)
     server, _ = listener.accept()
     listener.close()  # the port is free for probes while the stream lives
-    for end in (client, server):
-        end.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+    for party in (client, server):
+        party.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
     sender, receiver = (server, client) if server_pushes else (client, server)
     threading.Thread(target=guarded, args=(hear, receiver), daemon=True).start()
     push(sender, interval)
 
 
-def udp(source: str, target: str, address: tuple[str, int], interval: float) -> None:
-    sender = inside(source, lambda: socket.socket(type=socket.SOCK_DGRAM))
-    sender.connect(address)
-    receiver = inside(target, lambda: socket.socket(type=socket.SOCK_DGRAM))
-    receiver.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-    receiver.bind(("", address[1]))
+def udp(source: str, target: str, end: End, interval: float, sport: int) -> None:
+    sender = opened(source, end, socket.SOCK_DGRAM, sport)
+    sender.connect(end)
+    receiver = opened(target, end, socket.SOCK_DGRAM, end[1])
     receiver.connect(sender.getsockname())  # takes this sender's datagrams only, the rest is free for probes
     threading.Thread(target=guarded, args=(hear, receiver), daemon=True).start()
     push(sender, interval)
@@ -83,12 +91,9 @@ def guarded(work, *arguments) -> None:
         os.write(1, f"E {error}\n".encode())
 
 
-def main(kind: str, source: str, target: str, address: str, port: str, interval: str) -> None:
-    end = (address, int(port))
-    if kind == "udp":
-        work = (udp, source, target, end, float(interval))
-    else:
-        work = (tcp, source, target, end, float(interval), kind == "server-push")
+def main(kind: str, source: str, target: str, address: str, port: str, interval: str, sport: str) -> None:
+    parties = (source, target, (address, int(port)), float(interval), int(sport))
+    work = (udp, *parties) if kind == "udp" else (tcp, *parties, kind == "server-push")
     threading.Thread(target=guarded, args=work, daemon=True).start()
     sys.stdin.buffer.read()
     os._exit(0)  # threads still wait on sockets; there is nothing to tidy

@@ -11,6 +11,7 @@ import time
 from dataclasses import dataclass
 from pathlib import Path
 
+from topology.labs import Family
 from topology.namespaces import Attached
 
 KINDS = ("server-push", "client-push", "udp")
@@ -52,10 +53,14 @@ class Stream:
     """Numbers flowing at a steady interval from the start of this object until `close`.
 
     `server-push`: source connects by TCP to target:port and the *target* sends; `client-push`: the source
-    sends; `udp`: one-way datagrams from source to target. The traffic runs in a process of its own.
+    sends; `udp`: one-way datagrams from source to target. The traffic runs in a process of its own. `sport` is the
+    source's port, 0 any.
     """
 
-    def __init__(self, kind: str, source: Attached, target: Attached, port: int, interval: float = 0.05) -> None:
+    def __init__(
+        self, kind: str, source: Attached, target: Attached, port: int, interval: float = 0.05,
+        *, family: Family = 4, sport: int = 0,
+    ) -> None:  # fmt: skip
         if kind not in KINDS:
             raise ValueError(f"no stream kind {kind!r}: {', '.join(KINDS)}")
         self.name = f"{kind} {source.host.name}->{target.host.name}:{port}"
@@ -66,7 +71,7 @@ class Stream:
         self._worker = subprocess.Popen(
             [
                 sys.executable, "-m", "topology.stream_worker", kind, source.namespace, target.namespace,
-                target.host.address, str(port), str(interval),
+                target.host.ip(family), str(port), str(interval), str(sport),
             ],
             stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, bufsize=1,
             env=os.environ | {"PYTHONPATH": str(Path(__file__).parents[1])},

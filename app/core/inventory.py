@@ -7,25 +7,46 @@ are handed out here, by counters that only go up.
 
 from __future__ import annotations
 
-from collections import defaultdict
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
-from app.core import policy
-from app.core.problems import BindingConflict, InUse, NotFound, Problem, UnknownReference
-from app.core.values import Group, Policy, PolicyKey, Port, Stored, Switch, Tenant, Value
-from app.core.zones import next_zone
+from app.core import claims
+from app.core.indexes import Id, Indexes, policy_id
+from app.core.numbers import Numbers
+from app.core.problems import InUse, NotFound
+from app.core.values import (
+    AddressGroup,
+    Group,
+    Policy,
+    PolicyKey,
+    Port,
+    Remote,
+    Stored,
+    Switch,
+    Tenant,
+    Value,
+)
 
-Id = tuple[str, ...]
-KINDS: dict[type, str] = {Tenant: "tenant", Group: "group", Port: "port", Switch: "switch"}
+KINDS: dict[type, str] = {
+    Tenant: "tenant",
+    Group: "group",
+    AddressGroup: "address_group",
+    Port: "port",
+    Switch: "switch",
+}
+# What a tenant owns, and what its tenant must be there for.
+OWNED = ("group", "address_group", "port")
 # Named here because the class has a method called `list`.
 Values = list[Stored]
 Ids = list[Id]
+Zones = list[tuple[int, int]]
+Bound = dict[int, list[Id]]
 Journal = list["Write"]
-# The kinds of numbers that are handed out: conntrack zones, policies with their epochs, rule ids, and the counters.
-LEDGER = ("zone", "policy", "rule_id", "counter")
+# The kinds of numbers that are handed out: conntrack zones, policies with their epochs, rule ids, address sets, and the
+# counters.
+LEDGER = ("zone", "policy", "rule_id", "set", "counter")
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,20 +66,14 @@ class Inventory:
         self.revision = 0
         self.journal: list[Write] = []
         self._tables: dict[str, dict[Id, Any]] = {kind: {} for kind in (*KINDS.values(), *LEDGER)}
-        self._by_tenant: dict[tuple[str, str], dict[Id, None]] = defaultdict(dict)
-        self._by_mac: dict[tuple[int, str], Id] = {}
-        self._by_address: dict[tuple[int, str], Id] = {}
-        self._by_binding: dict[tuple[str, str | int], Id] = {}
-        self._by_group: dict[Id, dict[Id, None]] = defaultdict(dict)
-        self._by_policy: dict[PolicyKey, dict[Id, None]] = defaultdict(dict)
-        self._switch_names: dict[str, str] = {}
-        self._used_zones: dict[int, Id] = {}
+        self._indexes = Indexes()
+        self._numbers = Numbers(self._tables, self._indexes, self._set)
 
     # -- reading
 
     def get(self, kind: str, *id: str) -> Stored:
         """The stored value. `NotFound` names the outermost thing that is missing."""
-        if kind in ("group", "port") and (id[0],) not in self._tables["tenant"]:
+        if kind in OWNED and (id[0],) not in self._tables["tenant"]:
             raise NotFound("tenant", id[0])
         found = self._tables[kind].get(id)
         if found is None:
@@ -71,34 +86,51 @@ class Inventory:
     def list(self, kind: str, tenant: str | None = None) -> Values:
         """All values of a kind, of one tenant if given, in the order of their ids."""
         table = self._tables[kind]
-        ids = table if tenant is None else self._by_tenant[kind, tenant]
+        ids = table if tenant is None else self._indexes.owned.get((kind, tenant), ())
         return [table[id] for id in sorted(ids)]
 
     def port(self, id: Id) -> Port:
         return self._tables["port"][id].value  # type: ignore[no-any-return]
 
     def ports_of_group(self, tenant: str, group: str) -> Ids:
-        return list(self._by_group[tenant, group])
-
-    def ports_of_policy(self, key: PolicyKey) -> Ids:
-        return list(self._by_policy.get(key, ()))
+        return list(self._indexes.members.get((tenant, group), ()))
 
     def zone(self, tenant: str, vlan: int = 0) -> int:
         """The conntrack zone of a tenant in a segment."""
         return self._tables["zone"][tenant, str(vlan)]  # type: ignore[no-any-return]
 
+    def zones(self, tenant: str) -> Zones:
+        """(segment, zone) of each segment that the tenant is in, and of segment 0."""
+        return sorted((int(id[1]), self._tables["zone"][id]) for id in self._indexes.zones.get(tenant, ()))
+
     def policy(self, key: PolicyKey) -> Policy:
-        """A policy with its rules, each under its id; the same rule of several groups is there once."""
-        number, epoch = self._tables["policy"][_policy_id(key)]
+        """A policy with its rules, each under its id, and the numbers of the address sets that they name."""
+        number, epoch = self._tables["policy"][policy_id(key)]
         rules = [
             (self._tables["rule_id"][key.tenant, group, rule.key], rule)
             for group in key.groups
             for rule in self._tables["group"][key.tenant, group].value.rules
         ]
-        return Policy(number, epoch, tuple(rules), key.egress)
+        remotes = sorted({rule.remote for _, rule in rules if rule.remote})
+        sets = tuple((remote, self.set_number(key.tenant, remote)) for remote in remotes)
+        return Policy(number, epoch, tuple(rules), key.egress, key.dhcp_server, sets)
 
     def policy_number(self, key: PolicyKey) -> int:
-        return self._tables["policy"][_policy_id(key)][0]  # type: ignore[no-any-return]
+        return self._tables["policy"][policy_id(key)][0]  # type: ignore[no-any-return]
+
+    def set_number(self, tenant: str, remote: Remote) -> int:
+        """The number of an address set that a rule names."""
+        return self._tables["set"][tenant, *remote]  # type: ignore[no-any-return]
+
+    def set_members(self, tenant: str, remote: Remote, only: Id | None = None) -> dict[Id, frozenset[str]]:
+        """The addresses and networks of an address set, by the port or the address group that they come from; those of
+        one of them, if `only` is given."""
+        if remote.kind == "group":
+            ports = self._indexes.members.get((tenant, remote.name), {})
+            ids = ports if only is None else {only: None} if only in ports else {}
+            return {id: self.port(id).member_addresses for id in ids}
+        stored = self._tables["address_group"].get((tenant, remote.name))
+        return {(tenant, remote.name): frozenset(stored.value.cidrs)} if stored else {}
 
     def uplinks(self, dpid: str) -> tuple[str, ...] | None:
         """The interface names and globs that are set for a switch; None: the setting holds."""
@@ -107,7 +139,7 @@ class Inventory:
 
     def holder(self, vlan: int, mac: str | None = None, address: str | None = None) -> Id | None:
         """The port that owns a MAC, or an address, in a segment."""
-        return self._by_mac.get((vlan, mac)) if mac else self._by_address.get((vlan, address or ""))
+        return self._indexes.macs.get((vlan, mac)) if mac else self._indexes.addresses.get((vlan, address or ""))
 
     def rule_of(self, rule_id: int) -> Id | None:
         """(tenant, group, key) of a rule id that is in use. O(rules): for explanations, not for packets."""
@@ -118,15 +150,18 @@ class Inventory:
 
     def switch_id(self, reference: str) -> str:
         """The datapath id that a binding's `switch` means: a switch's name, or a datapath id itself."""
-        return self._switch_names.get(reference, reference)
+        return self._indexes.switch_names.get(reference, reference)
 
-    def bound_to(self, dpid: str, interface: str, ofport: int) -> tuple[Id | None, Id | None]:
-        """The port bound to a switch port, and a second one that claims the same by its number."""
+    def bound_to(self, dpid: str, interface: str, ofport: int) -> Bound:
+        """The ports bound to a switch port: by tag, 0 without one, those that claim it. The first has it."""
         switch = self._tables["switch"].get((dpid,))
         names = [dpid] + ([switch.value.name] if switch and switch.value.name else [])
-        claims = [self._by_binding.get((name, plug)) for plug in (interface, ofport) for name in names]
-        found = [id for id in claims if id is not None]
-        return (found[0] if found else None, found[1] if len(found) > 1 else None)
+        found: Bound = {}
+        for plug in (interface, ofport):
+            for name in names:
+                for tag, id in self._indexes.bindings.get((name, plug), {}).items():
+                    found.setdefault(tag, []).append(id)
+        return found
 
     # -- writing
 
@@ -140,7 +175,7 @@ class Inventory:
         self.revision += 1
         stored = Stored(value, self.revision, old.created_at if old else now, now)
         self._set(kind, value.id, stored)
-        self._follow(old.value if old else None, value)
+        self._numbers.follow(old.value if old else None, value)
         return stored
 
     def delete(self, kind: str, *id: str) -> Stored:
@@ -151,7 +186,7 @@ class Inventory:
             raise InUse(kind, id[-1], referrers)
         self.revision += 1
         self._set(kind, id, None)
-        self._follow(old.value, None)
+        self._numbers.follow(old.value, None)
         return old
 
     @contextmanager
@@ -183,99 +218,30 @@ class Inventory:
     # -- checks
 
     def _check(self, value: Value) -> None:
-        if isinstance(value, Group | Port):
+        if isinstance(value, Group | AddressGroup | Port):
             self.get("tenant", value.tenant)
+        if isinstance(value, Group):
+            claims.check_group(value, self._exists)
         if isinstance(value, Port):
-            self._check_port(value)
-        if isinstance(value, Switch) and value.name is not None:
-            holder = self._switch_names.get(value.name, value.dpid)
-            if holder != value.dpid:
-                raise BindingConflict(f"the name {value.name} is another switch's", holder)
+            claims.check_port(value, self._indexes, self._exists)
+        if isinstance(value, Switch):
+            claims.check_switch(value, self._indexes)
 
-    def _check_port(self, port: Port) -> None:
-        unknown = [
-            UnknownReference(f"#/groups/{n}", "unknown_group", f"tenant {port.tenant} has no group {group}")
-            for n, group in enumerate(port.groups)
-            if (port.tenant, group) not in self._tables["group"]
-        ]
-        if unknown:
-            raise Problem(unknown)
-        claims = [(self._by_mac.get((port.vlan, port.mac)), f"MAC address {port.mac}")]
-        claims += [(self._by_address.get((port.vlan, a)), f"address {a}") for a in port.addresses]
-        if port.binding:
-            plug = port.binding.interface or port.binding.ofport
-            claims.append((self._by_binding.get(_plug(port)), f"{plug} on switch {port.binding.switch}"))
-        for holder, what in claims:
-            if holder not in (None, port.id):
-                raise BindingConflict(f"{what} belongs to another port", "/".join(holder or ()))
+    def _exists(self, kind: str, id: Id) -> bool:
+        return id in self._tables[kind]
 
     def _referrers(self, kind: str, id: Id) -> tuple[str, ...]:
-        if kind == "group":
-            return tuple("/".join(("port", *port)) for port in self._by_group.get(id, ()))
+        found: Ids = []
         if kind == "tenant":
-            owned = ((k, i) for k in ("group", "port") for i in self._by_tenant.get((k, id[0]), ()))
-            return tuple("/".join((k, *i)) for k, i in owned)
-        return ()
+            found += [(each, *i) for each in OWNED for i in self._indexes.owned.get((each, id[0]), ())]
+        if kind == "group":
+            found += [("port", *port) for port in self._indexes.members.get(id, ())]
+        if kind in ("group", "address_group"):
+            naming = self._indexes.naming.get((id[0], Remote(kind, id[1])), ())  # type: ignore[arg-type]
+            found += [("group", *group) for group in naming if group != id or kind != "group"]
+        return tuple("/".join(each) for each in found)
 
-    # -- numbers that follow from a change
-
-    def _follow(self, old: Value | None, new: Value | None) -> None:
-        if isinstance(old, Group) or isinstance(new, Group):
-            self._follow_group(old, new)  # type: ignore[arg-type]
-        if isinstance(old, Port) or isinstance(new, Port):
-            self._follow_port(old, new)  # type: ignore[arg-type]
-        if isinstance(old, Tenant) and new is None:
-            for id in [id for id in self._tables["zone"] if id[0] == old.name]:
-                self._set("zone", id, None)
-        if isinstance(new, Tenant):
-            self._want_zone(new.name, 0)
-
-    def _want_zone(self, tenant: str, vlan: int) -> None:
-        if (tenant, str(vlan)) not in self._tables["zone"]:
-            zone = next_zone(self._counter("zone"), self._used_zones)
-            self._set("counter", ("zone",), zone)
-            self._set("zone", (tenant, str(vlan)), zone)
-
-    def _follow_group(self, old: Group | None, new: Group | None) -> None:
-        group = old or new
-        assert group is not None
-        keep = {rule.key for rule in new.rules} if new else set()
-        for rule in old.rules if old else ():
-            if rule.key not in keep:
-                self._set("rule_id", (*group.id, rule.key), None)
-        for rule in new.rules if new else ():
-            if (*group.id, rule.key) not in self._tables["rule_id"]:
-                self._set("rule_id", (*group.id, rule.key), self._next("rule_id"))
-        if old and new:
-            self._tighten(old, new)
-
-    def _tighten(self, old: Group, new: Group) -> None:
-        """Give every policy that the change makes tighter a new epoch, and make the others known as changed."""
-        for key in {PolicyKey.of(self.port(id)) for id in self._by_group.get(new.id, ())}:
-            number, epoch = self._tables["policy"][_policy_id(key)]
-            others = [r for g in key.groups if g != new.name for r in self._tables["group"][key.tenant, g].value.rules]
-            if policy.is_tighter([*others, *old.rules], [*others, *new.rules], key.egress):
-                epoch = self._next("epoch")
-            self._set("policy", _policy_id(key), (number, epoch))
-
-    def _follow_port(self, old: Port | None, new: Port | None) -> None:
-        if new:
-            self._want_zone(new.tenant, new.vlan)
-            key = PolicyKey.of(new)
-            if _policy_id(key) not in self._tables["policy"]:
-                self._set("policy", _policy_id(key), (self._next("policy"), self._next("epoch")))
-        if old and not self._by_policy.get(PolicyKey.of(old)):
-            self._set("policy", _policy_id(PolicyKey.of(old)), None)
-
-    def _counter(self, name: str) -> int:
-        return self._tables["counter"].get((name,), 0)  # type: ignore[no-any-return]
-
-    def _next(self, name: str) -> int:
-        number = self._counter(name) + 1
-        self._set("counter", (name,), number)
-        return number
-
-    # -- tables and their indexes
+    # -- tables
 
     def _set(self, kind: str, id: Id, content: Any) -> None:
         self.journal.append(Write(kind, id, self._tables[kind].get(id), content))
@@ -283,58 +249,8 @@ class Inventory:
 
     def _place(self, kind: str, id: Id, content: Any) -> None:
         old = self._tables[kind].pop(id, None)
-        index = self._INDEXES.get(kind)
-        if index and old is not None:
-            index(self, id, old, False)
+        if old is not None:
+            self._indexes.mark(kind, id, old, False)
         if content is not None:
             self._tables[kind][id] = content
-            if index:
-                index(self, id, content, True)
-
-    def _index_owned(self, id: Id, stored: Stored, present: bool) -> None:
-        value = stored.value
-        assert isinstance(value, Group | Port)
-        _mark(self._by_tenant[KINDS[type(value)], value.tenant], id, None, present)
-        if isinstance(value, Port):
-            self._index_port(value, present)
-
-    def _index_port(self, port: Port, present: bool) -> None:
-        _mark(self._by_mac, (port.vlan, port.mac), port.id, present)
-        for address in port.addresses:
-            _mark(self._by_address, (port.vlan, address), port.id, present)
-        for group in port.groups:
-            _mark(self._by_group[port.tenant, group], port.id, None, present)
-        _mark(self._by_policy[PolicyKey.of(port)], port.id, None, present)
-        if port.binding:
-            _mark(self._by_binding, _plug(port), port.id, present)
-
-    def _index_switch(self, id: Id, stored: Stored, present: bool) -> None:
-        assert isinstance(stored.value, Switch)
-        if stored.value.name:
-            _mark(self._switch_names, stored.value.name, stored.value.dpid, present)
-
-    def _index_zone(self, id: Id, zone: int, present: bool) -> None:
-        _mark(self._used_zones, zone, id, present)
-
-    _INDEXES: dict[str, Callable[[Inventory, Id, Any, bool], None]] = {
-        "group": _index_owned,
-        "port": _index_owned,
-        "switch": _index_switch,
-        "zone": _index_zone,
-    }
-
-
-def _mark(index: dict[Any, Any], key: Any, value: Any, present: bool) -> None:
-    if present:
-        index[key] = value
-    else:
-        index.pop(key, None)
-
-
-def _plug(port: Port) -> tuple[str, str | int]:
-    assert port.binding is not None
-    return port.binding.switch, port.binding.interface or port.binding.ofport or 0
-
-
-def _policy_id(key: PolicyKey) -> Id:
-    return (key.tenant, key.egress, *key.groups)
+            self._indexes.mark(kind, id, content, True)

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from app.core.inventory import Id, Inventory
+from app.core.addresses import network
+from app.core.indexes import Id
+from app.core.inventory import Inventory
 from app.core.parsing import protocol_name
-from app.core.plugged import ipv4_number
-from app.core.policy import PORT_FIELDS
+from app.core.policy import FAMILY
 from app.core.question import NearMiss
-from app.core.simulator import Packet
+from app.core.simulator import Packet, tuple_of
 from app.core.values import Direction, Group, Rule
 
 MOST = 10
@@ -24,31 +25,42 @@ def near_misses(inventory: Inventory, port: Id, way: Direction, packet: Packet) 
         assert isinstance(group, Group)
         for rule in group.rules:
             reasons = [] if group.name in carried else [f"the port is not in group {group.name}"]
-            reasons += _differences(rule, way, packet)
+            reasons += _differences(inventory, port[0], rule, way, packet)
             if len(reasons) == 1:
                 found.append(NearMiss(f"{group.name}/{rule.key}", "/".join(port), reasons[0]))
     return tuple(found[:MOST])
 
 
-def _differences(rule: Rule, way: Direction, packet: Packet) -> Iterator[str]:
+def _differences(inventory: Inventory, tenant: str, rule: Rule, way: Direction, packet: Packet) -> Iterator[str]:
     if rule.direction != way:
         yield f"the rule is for {rule.direction}"
-    protocol = packet["ip_proto"]
-    if rule.protocol not in (None, protocol):
-        yield f"the protocol is {protocol_name(protocol)}, the rule is for {protocol_name(rule.protocol)}"
-    elif rule.ports is not None:
-        port = packet.get(PORT_FIELDS[protocol], 0)
-        low, high = rule.ports
-        if not low <= port <= high:
-            yield f"the port is {port}, the rule is for {low if low == high else f'{low}-{high}'}"
-    elif rule.icmp_type is not None and not _same_icmp(rule, packet):
-        yield f"the ICMP type and code are {packet.get('icmpv4_type')}/{packet.get('icmpv4_code')}"
-    if rule.remote_cidr is not None:
-        remote = packet["ipv4_src" if way == "ingress" else "ipv4_dst"]
-        network, _, length = rule.remote_cidr.partition("/")
-        if (remote ^ ipv4_number(network)) >> (32 - int(length)):
-            yield f"the other end is not in {rule.remote_cidr}"
+    asked = tuple_of(packet)
+    if FAMILY[rule.ethertype] != asked.family:
+        yield f"the rule is for {rule.ethertype}"
+        return
+    if rule.protocol not in (None, asked.protocol):
+        yield f"the protocol is {protocol_name(asked.protocol)}, the rule is for {protocol_name(rule.protocol)}"
+        return
+    for what, ports, port in (("port", rule.ports, asked.second), ("source port", rule.source_ports, asked.first)):
+        if ports is not None and not ports[0] <= port <= ports[1]:
+            low, high = ports
+            yield f"the {what} is {port}, the rule is for {low if low == high else f'{low}-{high}'}"
+    if rule.icmp_type is not None and (rule.icmp_type != asked.first or rule.icmp_code not in (None, asked.second)):
+        yield f"the ICMP type and code are {asked.first}/{asked.second}"
+    yield from _elsewhere(inventory, tenant, rule, asked.source if way == "ingress" else asked.target)
 
 
-def _same_icmp(rule: Rule, packet: Packet) -> bool:
-    return packet.get("icmpv4_type") == rule.icmp_type and rule.icmp_code in (None, packet.get("icmpv4_code"))
+def _elsewhere(inventory: Inventory, tenant: str, rule: Rule, remote: int) -> Iterator[str]:
+    """Whether the other end is not where the rule wants it."""
+    if rule.remote_cidr is not None and not _contains(rule.remote_cidr, rule, remote):
+        yield f"the other end is not in {rule.remote_cidr}"
+    if rule.remote is not None:
+        members = inventory.set_members(tenant, rule.remote).values()
+        if not any(_contains(member, rule, remote) for each in members for member in each):
+            yield f"the other end is not in {rule.remote.kind.replace('_', ' ')} {rule.remote.name}"
+
+
+def _contains(member: str, rule: Rule, remote: int) -> bool:
+    wanted = network(member)
+    value, mask = wanted.masked
+    return wanted.family == FAMILY[rule.ethertype] and remote & mask == value

@@ -35,7 +35,7 @@ class BindingConflict(Refused):
 
 
 class Exhausted(Refused):
-    """No number of a kind is left (conntrack zones: 65535)."""
+    """No number of a kind is left (conntrack zones: 32767)."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,53 +6,56 @@ order of changes led to it, so it always equals the one compiled from scratch.
 
 from __future__ import annotations
 
-from collections import Counter, defaultdict
+from collections import Counter
 from collections.abc import Callable, Collection, Iterable, Iterator
-from fnmatch import fnmatchcase
-from functools import partial
+from dataclasses import replace
 from itertools import chain
 from typing import TypeVar
 
-from app.core import delivery, policy, verdicts
-from app.core.delivery import CHUNK, Outside
-from app.core.flow import Clash, Flow
-from app.core.guards import GUARDS
-from app.core.inventory import Id, Inventory, Write
-from app.core.pipeline import LOCAL
-from app.core.plugged import Plugged
-from app.core.values import PolicyKey, Port, Stored, SwitchPort
+from app.core import arrival, delivery, guards, multicast, policy, verdicts
+from app.core.addresses import mac_number
+from app.core.copies import Copies
+from app.core.delivery import Outside
+from app.core.flow import Flow
+from app.core.fragments import Fragment, Fragments, Key
+from app.core.guards.dropped import drop_flow
+from app.core.guards.ip import listed_flows
+from app.core.indexes import Id, policy_key
+from app.core.inventory import Inventory, Write
+from app.core.members import Members
+from app.core.pipeline import LOCAL, Reason, Way
+from app.core.plugged import Plugged, Seat
+from app.core.seating import Change, Seating
+from app.core.values import Policy, PolicyKey, SwitchPort
 
 Counted = TypeVar("Counted")
-Key = tuple[str | int, ...]
-Fragment = tuple[Flow, ...]
-STEP = 50  # ports compiled between two pauses of `compile`
+STEP = 15  # ports compiled between two pauses of `compile`
 
 
 class Program:
-    """The wanted flows of one switch, by cookie. `dirty` collects the cookies that came or went."""
+    """The wanted flows of one switch, by cookie. `uplinks` are names and globs, for a switch that has none of its own;
+    `ethertypes` pass the guard besides IP and ARP."""
 
     def __init__(
-        self, inventory: Inventory, dpid: str, uplinks: tuple[str, ...] = (), trust_local: bool = True
+        self,
+        inventory: Inventory,
+        dpid: str,
+        uplinks: tuple[str, ...] = (),
+        trust_local: bool = True,
+        ethertypes: tuple[int, ...] = (),
     ) -> None:
-        self.wanted: dict[int, Flow] = {}
-        self.dirty: set[int] = set()
-        self.ports: dict[int, SwitchPort] = {}  # what the switch has
-        self.owners: dict[int, Id] = {}  # ofport -> registered port
-        self.rivals: dict[Id, Id] = {}  # a port that lost its switch port -> the one that has it
-        self._inventory, self._dpid = inventory, dpid
-        self._default_uplinks, self._trust_local = uplinks, trust_local
-        self._fragments: dict[Key, dict[int, Flow]] = {}
-        self._ofports: dict[str, int] = {}
-        self._seats: dict[Id, int] = {}
-        self._plugged: dict[int, tuple[Plugged, PolicyKey]] = {}
+        self._inventory = inventory
+        self._flows = Fragments()
+        self._seating = Seating(inventory, dpid, uplinks, trust_local)
+        self._members = Members(inventory, self._flows)
+        self._copies = Copies(self._flows, self._listed)
+        self._plugged: dict[Seat, tuple[Plugged, PolicyKey]] = {}
         self._policies: Counter[PolicyKey] = Counter()
         self._zones: Counter[int] = Counter()
         self._numbers: dict[PolicyKey, int] = {}  # of the policy fragments that are there
-        self._shared: Counter[int] = Counter()  # cookies of flows that more than one fragment has, beyond the first
-        self._stale_chunks: set[tuple[int, int]] = set()
-        self._chunks: defaultdict[int, set[int]] = defaultdict(set)  # of each segment, those that have ports
-        self._uplinks: dict[int, SwitchPort] = {}
-        self._place(("fixed",), (*verdicts.fixed_flows(), *delivery.fixed_flows()))
+        self._contents: dict[int, Policy] = {}  # what those were compiled from, without the epoch
+        self._multicast: set[int] = set()  # numbers of the policies that may admit what is sent to many
+        self._flows.place(("fixed",), (*_fixed_flows(), *listed_flows(ethertypes)))
 
     # -- events
 
@@ -61,22 +64,25 @@ class Program:
         change the program in between."""
         present = {port.ofport: port for port in ports}
         gone = [ofport for ofport in self.ports if ofport not in present]
-        news = [port for port in present.values() if not self._is_seated(port)]
-        steps = chain((partial(self._unseat, ofport) for ofport in gone), (partial(self._seat, port) for port in news))
-        for count, step in enumerate(steps):
-            step()
+        news = [port for port in present.values() if not self._seating.is_seated(port)]
+        steps = chain(map(self._seating.go, gone), map(self._seating.come, news))
+        for count, changes in enumerate(steps):
+            self._take(changes)
+            if count % STEP == STEP - 1:
+                yield
+        for count, _ in enumerate(self._copies.settle()):
             if count % STEP == STEP - 1:
                 yield
         self._settle()
 
     def plug(self, port: SwitchPort) -> None:
         """A switch port came or changed."""
-        self._seat(port)
+        self._take(self._seating.come(port))
         self._settle()
 
     def unplug(self, ofport: int) -> None:
         """A switch port went."""
-        self._unseat(ofport)
+        self._take(self._seating.go(ofport))
         self._settle()
 
     def follow(self, writes: Iterable[Write]) -> None:
@@ -84,149 +90,117 @@ class Program:
         writes = list(writes)
         for write in writes:
             if write.kind == "port":
-                self._follow_port(write)
+                self._take(self._seating.follow_port(write))
             elif write.kind == "switch":
-                self._follow_switch(write)
+                self._take(self._seating.follow_switch(write))
         # Only now is known which policies are still in use here.
-        for key in {_policy_key(write.id) for write in writes if write.kind == "policy"}:
+        for key in {policy_key(write.id): None for write in writes if write.kind == "policy"}:
             if key in self._policies:
                 self._place_policy(key)
+        self._members.follow_writes(writes)
         self._settle()
 
     def take_dirty(self) -> set[int]:
-        dirty, self.dirty = self.dirty, set()
-        return dirty
+        """The cookies that came or went since it was asked last."""
+        return self._flows.take_dirty()
 
     # -- questions
 
+    @property
+    def wanted(self) -> dict[int, Flow]:
+        return self._flows.wanted
+
+    @property
+    def dirty(self) -> set[int]:
+        return self._flows.dirty
+
+    @property
+    def ports(self) -> dict[int, SwitchPort]:
+        """What the switch has, by ofport."""
+        return self._seating.ports
+
+    @property
+    def owners(self) -> dict[Seat, Id]:
+        """The registered ports that are plugged here."""
+        return self._seating.owners
+
+    @property
+    def rivals(self) -> dict[Id, Id]:
+        """A port that lost its switch port -> the one that has it."""
+        return self._seating.rivals
+
     def uplinks(self) -> list[SwitchPort]:
         """The switch ports that count as uplinks now, without LOCAL. A registered port is never one."""
-        return list(self._uplinks.values())
+        return list(self._seating.uplinks.values())
 
     def local_is_uplink(self) -> bool:
-        """Whether the bridge's own interface counts as an uplink."""
-        return self._trust_local and LOCAL in self.ports and LOCAL not in self.owners
+        return self._seating.local_is_uplink()
 
-    def seat(self, id: Id) -> int | None:
-        """The ofport of a registered port, if it is plugged here."""
-        return self._seats.get(id)
+    def seat(self, id: Id) -> Seat | None:
+        """Where a registered port sits, if it is plugged here."""
+        return self._seating.seat(id)
 
-    def plugged(self, ofport: int) -> Plugged | None:
-        found = self._plugged.get(ofport)
+    def plugged(self, seat: Seat) -> Plugged | None:
+        found = self._plugged.get(seat)
         return found[0] if found else None
 
     def fragment(self, *key: str | int) -> Fragment:
         """The flows of one fragment; empty if there is no such."""
-        return tuple(self._fragments.get(key, {}).values())
+        return tuple(self._flows.get(key).values())
 
     def fragments(self) -> Iterator[tuple[Key, Fragment]]:
-        return ((key, tuple(flows.values())) for key, flows in self._fragments.items())
+        return self._flows.items()
+
+    def members(self, policy_number: int) -> Iterator[Flow]:
+        """The flows of the address sets that a policy asks about."""
+        for number in {number for number, _ in self._members.asked_by(policy_number)}:
+            for key in self._members.keys(number):
+                yield from self.fragment(*key)
 
     def port_flows(self, id: Id) -> Collection[int]:
         """The cookies of a port's own flows; none if it is not plugged here."""
-        return self._fragments.get(("port", self._seats.get(id, -1)), {}).keys()
+        seat = self.seat(id)
+        return self._flows.get(("port", *seat)).keys() if seat else ()
 
-    # -- who sits where
+    def drop_cookies(self, id: Id) -> dict[str, int]:
+        """The flow that counts what the guard dropped of a port, for each reason; none if it is not plugged here."""
+        seat = self.seat(id)
+        plugged = self.plugged(seat) if seat else None
+        if plugged is None or not plugged.enabled:
+            return {}
+        return {reason.name.lower(): drop_flow(plugged, reason).cookie for reason in Reason}
 
-    def _is_seated(self, port: SwitchPort) -> bool:
-        """Known as it is, and under this number: a name that was seen twice belongs to the number seen last."""
-        return self.ports.get(port.ofport) == port and self._ofports.get(port.name) == port.ofport
+    # -- ports
 
-    def _seat(self, port: SwitchPort) -> None:
-        old = self.ports.get(port.ofport)
-        if old is not None and old.name != port.name and self._ofports.get(old.name) == port.ofport:
-            del self._ofports[old.name]
-        self.ports[port.ofport] = port
-        self._ofports[port.name] = port.ofport
-        self._claim(port.ofport)
+    def _take(self, changes: Iterable[Change]) -> None:
+        for seat, owner in changes:
+            self._plug(seat, owner)
 
-    def _unseat(self, ofport: int) -> None:
-        port = self.ports.pop(ofport, None)
-        if port is None:
-            return
-        if self._ofports.get(port.name) == ofport:
-            del self._ofports[port.name]
-        self._claim(ofport)
-
-    def _follow_port(self, write: Write) -> None:
-        for stored in (write.before, write.after):
-            ofport = self._where(stored)
-            if ofport is not None:
-                self._claim(ofport)
-
-    def _follow_switch(self, write: Write) -> None:
-        """A switch's name decides which bindings mean it; a name may also move from one switch to another."""
-        if write.id != (self._dpid,):
-            return
-        names = {stored.value.name if stored else None for stored in (write.before, write.after)}
-        look = self._claim if len(names) > 1 else self._sort_uplink
-        for ofport in list(self.ports):
-            look(ofport)
-
-    def _where(self, stored: Stored | None) -> int | None:
-        port = stored.value if stored else None
-        if not isinstance(port, Port) or port.binding is None:
-            return None
-        if self._inventory.switch_id(port.binding.switch) != self._dpid:
-            return None
-        return port.binding.ofport if port.binding.interface is None else self._ofports.get(port.binding.interface)
-
-    def _claim(self, ofport: int) -> None:
-        """Find out whose a switch port is, and give that port its flows there."""
-        port = self.ports.get(ofport)
-        owner, rival = self._inventory.bound_to(self._dpid, port.name, ofport) if port else (None, None)
-        old = self.owners.pop(ofport, None)
-        if old is not None:
-            self._seats.pop(old, None)
-            self._forget_rivals(old)
-        if owner is not None:
-            self._leave(owner, ofport)
-            self.owners[ofport], self._seats[owner] = owner, ofport
-            if rival is not None:
-                self.rivals[rival] = owner
-        self._plug(ofport, self._inventory.port(owner) if owner else None)
-        self._sort_uplink(ofport)
-
-    def _leave(self, owner: Id, ofport: int) -> None:
-        """A port sits in one place: its interface may come under a new number before the old one is gone."""
-        other = self._seats.get(owner, ofport)
-        if other != ofport:
-            del self.owners[other]
-            self._forget_rivals(owner)
-            self._plug(other, None)
-            self._sort_uplink(other)
-
-    def _forget_rivals(self, winner: Id) -> None:
-        """Who lost a switch port to `winner` has it back, or loses it to somebody else."""
-        self.rivals = {loser: other for loser, other in self.rivals.items() if other != winner}
-
-    def _plug(self, ofport: int, port: Port | None) -> None:
-        old, new = self._plugged.pop(ofport, None), self._plugging(ofport, port) if port else None
+    def _plug(self, seat: Seat, owner: Id | None) -> None:
+        old, new = self._plugged.pop(seat, None), self._plugging(seat, owner) if owner else None
         if new is not None:
-            self._plugged[ofport] = new
+            self._plugged[seat] = new
         if new == old:
             return
+        flows = (*guards.port_flows(new[0]), *delivery.port_flows(new[0])) if new else ()
+        self._flows.place(("port", *seat), flows)
+        self._copies.change(seat, new[0] if new else None)
         if new is not None:
-            plugged = new[0]
             self._count(*new, 1)
-            flows = [flow for guard in GUARDS for flow in guard(plugged)]
-            self._place(("port", ofport), (*flows, *delivery.port_flows(plugged)))
-        else:
-            self._place(("port", ofport), ())
         if old is not None:
             self._count(*old, -1)
 
-    def _plugging(self, ofport: int, port: Port) -> tuple[Plugged, PolicyKey]:
+    def _plugging(self, seat: Seat, owner: Id) -> tuple[Plugged, PolicyKey]:
         """All that the flows of a port depend on, and its policy."""
+        port = self._inventory.port(owner)
         key = PolicyKey.of(port)
         zone = self._inventory.zone(port.tenant, port.vlan)
-        return Plugged.of(port, ofport, zone, self._inventory.policy_number(key)), key
+        return Plugged.of(port, seat, zone, self._inventory.policy_number(key)), key
 
     def _count(self, plugged: Plugged, key: PolicyKey, step: int) -> None:
         """Shared fragments are there as long as a port needs them."""
         self._tally(self._policies, key, step, self._place_policy)
         self._tally(self._zones, plugged.zone, step, self._place_zone)
-        self._stale_chunks.add((plugged.segment, plugged.ofport // CHUNK))
 
     @staticmethod
     def _tally(counter: Counter[Counted], key: Counted, step: int, place: Callable[[Counted], None]) -> None:
@@ -237,81 +211,50 @@ class Program:
         if not before or key not in counter:
             place(key)
 
-    # -- fragments
+    # -- what ports share
 
     def _place_policy(self, key: PolicyKey) -> None:
         number = self._numbers.pop(key, None)
         content = self._inventory.policy(key) if key in self._policies else None
         if content is not None:
             self._numbers[key] = content.number
-            self._place(("policy", content.number), policy.flows(content))
+            self._put_policy(key, content.number, content)
         if number is not None and (content is None or content.number != number):
-            self._place(("policy", number), ())
+            self._put_policy(key, number, None)
+
+    def _put_policy(self, key: PolicyKey, number: int, content: Policy | None) -> None:
+        self._flows.place(("epoch", number), verdicts.policy_flows(number, content.epoch) if content else ())
+        old, new = self._contents.pop(number, None), replace(content, epoch=0) if content else None
+        if new is not None:
+            self._contents[number] = new
+        if new == old:
+            return
+        self._flows.place(("policy", number), policy.flows(new) if new else ())
+        before = self._listed(number)
+        self._members.follow_policy(key.tenant, number, content)
+        admits = content is not None and policy.admits_multicast(content)
+        (self._multicast.add if admits else self._multicast.discard)(number)
+        if self._listed(number) != before:
+            self._copies.policy_changed(number)
+
+    def _listed(self, number: int) -> int | None:
+        """How many address sets a policy asks about what it receives; None if it admits nothing sent to many."""
+        if number not in self._multicast:
+            return None
+        return sum(end is Way.INGRESS for _, end in self._members.asked_by(number))
 
     def _place_zone(self, zone: int) -> None:
-        self._place(("zone", zone), verdicts.zone_flows(zone) if zone in self._zones else ())
+        self._flows.place(("zone", zone), verdicts.zone_flows(zone) if zone in self._zones else ())
 
     def _settle(self) -> None:
         """Bring what many ports share up to date, once per event."""
-        for segment, chunk in self._stale_chunks:
-            seats = range(chunk * CHUNK, (chunk + 1) * CHUNK)
-            members = [o for o in seats if o in self._plugged and self._plugged[o][0].segment == segment]
-            self._place(("flood", segment, chunk), delivery.chunk_flows(segment, chunk, members))
-            (self._chunks[segment].add if members else self._chunks[segment].discard)(chunk)
-        for segment in {segment for segment, _ in self._stale_chunks}:
-            self._place(("flood", segment), delivery.flood_flows(segment, sorted(self._chunks[segment])))
-        self._stale_chunks.clear()
-        self._outside()
-
-    def _outside(self) -> None:
-        mac = int(self.ports[LOCAL].mac.replace(":", ""), 16) if self.local_is_uplink() else None
-        uplinks = tuple(sorted(self._uplinks))
-        self._place(("outside",), delivery.outside_flows(Outside(uplinks, mac)))
-
-    def _sort_uplink(self, ofport: int) -> None:
-        port = self.ports.get(ofport)
-        if port is not None and self._is_uplink(port):
-            self._uplinks[ofport] = port
-        else:
-            self._uplinks.pop(ofport, None)
-
-    def _is_uplink(self, port: SwitchPort) -> bool:
-        if port.ofport == LOCAL or port.ofport in self.owners:
-            return False
-        return any(fnmatchcase(port.name, pattern) for pattern in self._uplink_patterns())
-
-    def _uplink_patterns(self) -> tuple[str, ...]:
-        configured = self._inventory.uplinks(self._dpid)
-        return self._default_uplinks if configured is None else configured
-
-    def _place(self, key: Key, flows: Iterable[Flow]) -> None:
-        new = {flow.cookie: flow for flow in flows}
-        old = self._fragments.pop(key, {})
-        if new:
-            self._fragments[key] = new
-        for cookie in old.keys() - new.keys():
-            self._drop(cookie)
-        for cookie in new.keys() - old.keys():
-            self._want(cookie, new[cookie])
-
-    def _want(self, cookie: int, flow: Flow) -> None:
-        present = self.wanted.setdefault(cookie, flow)
-        if present is flow:
-            self.dirty.add(cookie)
-        elif present == flow:
-            self._shared[cookie] += 1
-        else:
-            raise Clash(f"two flows with the fingerprint {cookie:#x}: {flow} and {present}")
-
-    def _drop(self, cookie: int) -> None:
-        if self._shared[cookie]:
-            self._shared[cookie] -= 1
-            return
-        del self._shared[cookie]
-        del self.wanted[cookie]
-        self.dirty.add(cookie)
+        for _ in self._copies.settle():
+            pass
+        mac = mac_number(self.ports[LOCAL].mac) if self.local_is_uplink() else None
+        uplinks = tuple(sorted(self._seating.uplinks))
+        self._flows.place(("outside",), delivery.outside_flows(Outside(uplinks, mac)))
 
 
-def _policy_key(id: Id) -> PolicyKey:
-    tenant, egress, *groups = id
-    return PolicyKey(tenant, tuple(groups), egress)  # type: ignore[arg-type]
+def _fixed_flows() -> Iterator[Flow]:
+    for part in (guards, arrival, delivery, verdicts, multicast, policy):
+        yield from part.fixed_flows()

@@ -23,6 +23,7 @@ class Question:
     state: ConnectionState = "new"
     mac: str | None = None  # instead of the sender's own: to test spoofing
     address: str | None = None  # instead of the sender's own
+    vlan: int | None = None  # segment of the ends that are outside; None: that of the other end
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,7 +50,7 @@ class NearMiss:
 class Trace:
     verdict: Literal["allow", "deny"]
     stage: str  # that decided
-    reason: str  # machine word: rule, default_egress, established, no_rule_matches, spoofed, invalid, unregistered...
+    reason: str  # machine word: rule, default_egress, established, no_rule_matches, spoofed, invalid...
     rule: str | None  # tenant/group/key that decided
     port: str | None  # tenant/port whose policy decided
     packet: dict[str, str | int]

@@ -167,7 +167,9 @@ class Session:
         """All flows are known; there may be a hundred thousand. What went during reading is among the stale."""
         self.installed -= self._strange
         gone, self._stale = self._stale & self.installed, set()
-        adds = {cookie: flow for cookie, flow in self.wanted.items() if cookie not in self.installed}
+        wanted = self.wanted
+        # Set arithmetic, since a comprehension over all of them holds up everybody else.
+        adds = {cookie: wanted[cookie] for cookie in wanted.keys() - self.installed} if self.installed else dict(wanted)
         return self._push(adds, self._strange.union(cookie for cookie in gone if cookie not in self.wanted))
 
     def _confirm(self, push: Push) -> list[Effect]:

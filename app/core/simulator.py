@@ -7,31 +7,56 @@ it: zones, the state bits, the label, the original 5-tuple; time-outs and TCP's 
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
+from copy import deepcopy
 from dataclasses import dataclass, field
+from typing import NamedTuple
 
 from app.core.flow import FULL, Action, Flow
-from app.core.pipeline import CtState, Table
+from app.core.mirror import ANSWERS, PARTNERS
+from app.core.pipeline import IN_PORT, OFPORT_BITS, TAG, CtState, EtherType, Table
+from app.core.ports import OFPORT_MAX
 
 Packet = dict[str, int]
-TupleKey = tuple[int, int, int, int, int]  # protocol, source, destination, source port, destination port
 PORT_FIELDS = {
     6: ("tcp_src", "tcp_dst"),
     17: ("udp_src", "udp_dst"),
     132: ("sctp_src", "sctp_dst"),
     1: ("icmpv4_type", "icmpv4_code"),
+    58: ("icmpv6_type", "icmpv6_code"),
 }
-METADATA = frozenset((*(f"reg{n}" for n in range(16)), "ct_state", "ct_zone", "ct_label", "in_port"))
+METADATA = frozenset((*(f"reg{n}" for n in range(16)), "metadata", "ct_state", "ct_zone", "ct_label", "in_port"))
 ABSENT_IS_ZERO = METADATA | {"vlan_vid", "ip_frag"}
-ICMP = 1
-ICMP_ANSWERS = {8: 0, 13: 14, 15: 16}  # by the request's type; no other ICMP message begins a connection
-ICMP_PARTNERS = ICMP_ANSWERS | {answer: request for request, answer in ICMP_ANSWERS.items()}
+FIRST, LATER = 1, 3  # of ip_frag
+
+
+class FiveTuple(NamedTuple):
+    """What a connection is known by. `first` and `second` are ports, or ICMP type and code. `family` is 4 or 6."""
+
+    family: int
+    protocol: int
+    source: int
+    target: int
+    first: int
+    second: int
+
+    def answered(self) -> FiveTuple:
+        """The 5-tuple of an answer."""
+        if self.protocol in PARTNERS:
+            kind = PARTNERS[self.protocol].get(self.first, self.first)
+            return self._replace(source=self.target, target=self.source, first=kind)
+        return FiveTuple(self.family, self.protocol, self.target, self.source, self.second, self.first)
+
+    @property
+    def may_begin(self) -> bool:
+        """Whether conntrack takes such a packet for a connection's first: of ICMP only requests are."""
+        return self.protocol not in ANSWERS or self.first in ANSWERS[self.protocol]
 
 
 @dataclass(slots=True)
 class Connection:
     """One entry of the connection table. `original` is the 5-tuple of its first packet."""
 
-    original: TupleKey
+    original: FiveTuple
     label: int = 0
 
 
@@ -41,7 +66,7 @@ class Outcome:
 
     outputs: list[tuple[int, Packet]] = field(default_factory=list)
     path: list[Flow] = field(default_factory=list)
-    commits: list[tuple[int, TupleKey]] = field(default_factory=list)
+    commits: list[tuple[int, FiveTuple]] = field(default_factory=list)
 
     @property
     def ports(self) -> set[int]:
@@ -78,29 +103,40 @@ class Simulator:
     """A switch with these flows. `connections` outlives the flows: put new ones in by replacing `classifier`."""
 
     classifier: Classifier
-    connections: dict[tuple[int, TupleKey], Connection] = field(default_factory=dict)
+    connections: dict[tuple[int, FiveTuple], Connection] = field(default_factory=dict)
     forced_state: int | None = None  # what conntrack says of every packet, for "what if it were established"
-    inner: TupleKey | None = None
+    inner: FiveTuple | None = None
+    _whole: FiveTuple | None = None  # of the datagram that a fragment is part of
+    _met: set[tuple[int, int]] | None = None  # (zone, table) where the first fragment was, which the others wait for
+    _waits: bool = False
 
-    def send(self, packet: Packet, inner: TupleKey | None = None) -> Outcome:
-        """Run one packet from its `in_port` on. An ICMP error carries the packet that it is about: `inner`."""
-        outcome, self.inner = Outcome(), inner
+    def send(self, packet: Packet, inner: FiveTuple | None = None, whole: FiveTuple | None = None) -> Outcome:
+        """Run one packet from its `in_port` on. An ICMP error carries the packet that it is about: `inner`.
+
+        `whole` is the 5-tuple of the datagram that a fragment is part of, all of whose fragments arrive. Without it a
+        fragment that is not the first is one whose first never came.
+        """
+        self._met, self._waits = set(), packet.get("ip_frag") == LATER
+        if self._waits and whole is not None:
+            ahead = Simulator(self.classifier, deepcopy(self.connections), self.forced_state)
+            ahead.send({**_without_tuple(packet), **fields_of(whole), "ip_frag": FIRST}, inner, whole)
+            self._met = ahead._met
+        outcome, self.inner, self._whole = Outcome(), inner, whole
         self._run(Table.GUARD, dict(packet), outcome)
         return outcome
 
-    def _run(self, table: int, packet: Packet, outcome: Outcome) -> None:
-        next_table: int | None = table
-        while next_table is not None:
-            flow = self.classifier.lookup(next_table, packet)
-            if flow is None:
-                return
+    def _run(self, table: int, packet: Packet, outcome: Outcome, shown: Packet | None = None) -> None:
+        """Run a packet from a table on. The first flow is looked up for what is `shown` instead of it."""
+        flow = self.classifier.lookup(table, shown or packet)
+        while flow is not None:
             outcome.path.append(flow)
-            next_table = None
+            next_table: int | None = None
             for action in flow.actions:
                 if action[0] == "goto":
                     next_table = action[1]
                 else:
                     self._act(action, packet, outcome)
+            flow = None if next_table is None else self.classifier.lookup(next_table, packet)
 
     def _act(self, action: Action, packet: Packet, outcome: Outcome) -> None:
         match action:
@@ -114,36 +150,56 @@ class Simulator:
                 self._resubmit_original(table, packet, outcome)
             case ("ct", zone, table, commit, inner):
                 self._conntrack(packet.get(zone, 0), table, commit, inner, packet, outcome)
+            case ("push_vlan",):
+                packet["vlan_vid"] = TAG
+            case ("pop_vlan",):
+                packet["vlan_vid"] = 0
             case ("ct_clear",):
                 packet["ct_state"] = packet["ct_label"] = 0
             case ("output", port):
                 self._output(port, packet, outcome)
             case ("output_field", name):
-                self._output(packet.get(name, 0), packet, outcome)
+                self._output(_ofport(packet.get(name, 0)), packet, outcome)
             case _:
                 raise ValueError(f"no such action: {action}")
 
     @staticmethod
     def _output(port: int, packet: Packet, outcome: Outcome) -> None:
-        if port != packet.get("in_port"):  # OpenFlow never sends a packet back where it came from
-            outcome.outputs.append((port, {k: v for k, v in packet.items() if k not in METADATA}))
+        if port == IN_PORT:
+            port = packet["in_port"]
+        elif port == packet.get("in_port"):
+            return  # OpenFlow sends a packet back where it came from only if it is told so
+        outcome.outputs.append((port, {k: v for k, v in packet.items() if k not in METADATA}))
 
     def _resubmit_original(self, table: int, packet: Packet, outcome: Outcome) -> None:
-        """Only the 5-tuple is exchanged, and put back afterwards; registers keep what the called table wrote."""
+        """The original 5-tuple is shown to the flow that is found; its actions, and whom they call, see the packet."""
         original, _ = self._find(packet["ct_zone"], packet)
-        swapped = {**without_tuple(packet), **fields_of(original or tuple_of(packet))}
-        self._run(table, swapped, outcome)
-        packet.update({name: value for name, value in swapped.items() if name in METADATA})
+        shown = {**_without_tuple(packet), **fields_of(original or self._tuple_of(packet))}
+        self._run(table, packet, outcome, shown)
+
+    def _tuple_of(self, packet: Packet) -> FiveTuple:
+        """Conntrack knows a fragment by the datagram that it is part of."""
+        return self._whole if self._whole and packet.get("ip_frag") else tuple_of(packet)
+
+    def _is_held(self, zone: int, table: int) -> bool:
+        """Fragments go on when all of a datagram are there. Notes where the first one has come."""
+        assert self._met is not None
+        if self._waits:
+            return (zone, table) not in self._met
+        self._met.add((zone, table))
+        return False
 
     def _conntrack(
         self, zone: int, table: int | None, commit: bool, inner: tuple[Action, ...], packet: Packet, outcome: Outcome
     ) -> None:
+        if table is not None and self._is_held(zone, table):
+            return
         state, connection = self._look(zone, packet)
         if self.forced_state is not None and not commit:
             state = self.forced_state
         tracked = dict(packet, ct_zone=zone, ct_state=state, ct_label=connection.label if connection else 0)
         if commit and not state & CtState.INVALID:
-            connection = connection or self._begin(zone, tuple_of(packet), outcome)
+            connection = connection or self._begin(zone, self._tuple_of(packet), outcome)
             for action in inner:
                 _, source, from_bit, target, to_bit, bits = action
                 _move(packet, tracked, source, from_bit, target, to_bit, bits)
@@ -151,7 +207,7 @@ class Simulator:
         if table is not None:
             self._run(table, tracked, outcome)
 
-    def _begin(self, zone: int, key: TupleKey, outcome: Outcome) -> Connection:
+    def _begin(self, zone: int, key: FiveTuple, outcome: Outcome) -> Connection:
         connection = self.connections[zone, key] = Connection(key)
         outcome.commits.append((zone, key))
         return connection
@@ -160,19 +216,25 @@ class Simulator:
         key, reply = self._find(zone, packet)
         connection = self.connections.get((zone, key)) if key else None
         if connection is None:
-            begins = self.inner is None and may_begin(tuple_of(packet))
+            begins = self.inner is None and self._tuple_of(packet).may_begin
             return CtState.TRACKED | (CtState.NEW if begins else CtState.INVALID), None
         kind = CtState.RELATED if self.inner else CtState.ESTABLISHED
         return CtState.TRACKED | kind | (CtState.REPLY if reply else 0), connection
 
-    def _find(self, zone: int, packet: Packet) -> tuple[TupleKey | None, bool]:
+    def _find(self, zone: int, packet: Packet) -> tuple[FiveTuple | None, bool]:
         """The connection that a packet belongs to, and whether it goes in the answering direction."""
-        key, is_error = (tuple_of(packet), False) if self.inner is None else (self.inner, True)
+        key, is_error = (self._tuple_of(packet), False) if self.inner is None else (self.inner, True)
         if (zone, key) in self.connections:
             return key, is_error
-        if (zone, reverse(key)) in self.connections:
-            return reverse(key), not is_error
+        if (zone, key.answered()) in self.connections:
+            return key.answered(), not is_error
         return None, False
+
+
+def _ofport(register: int) -> int:
+    """The ofport that a register's lower half means: reserved ones are the last of 16 bits as of 32."""
+    ofport = register & (1 << OFPORT_BITS) - 1
+    return ofport if ofport < OFPORT_MAX & (1 << OFPORT_BITS) - 1 else ofport | OFPORT_MAX >> OFPORT_BITS << OFPORT_BITS
 
 
 def _move(
@@ -183,34 +245,27 @@ def _move(
     target_of[target] = target_of.get(target, 0) & hole | value << to_bit
 
 
-def tuple_of(packet: Mapping[str, int]) -> TupleKey:
+def tuple_of(packet: Mapping[str, int]) -> FiveTuple:
     """The 5-tuple of a packet; ICMP has its type and code where others have ports."""
     names = PORT_FIELDS.get(packet["ip_proto"])
-    source_port, target_port = (packet.get(n, 0) for n in names) if names else (0, 0)
-    return packet["ip_proto"], packet["ipv4_src"], packet["ipv4_dst"], source_port, target_port
+    first, second = (packet.get(name, 0) for name in names) if names else (0, 0)
+    family = 6 if packet["eth_type"] == EtherType.IPV6 else 4
+    return FiveTuple(family, packet["ip_proto"], packet[f"ipv{family}_src"], packet[f"ipv{family}_dst"], first, second)
 
 
-def may_begin(key: TupleKey) -> bool:
-    """Whether conntrack takes such a packet for a connection's first: of ICMP only requests are."""
-    return key[0] != ICMP or key[3] in ICMP_ANSWERS
-
-
-def fields_of(key: TupleKey) -> Packet:
+def fields_of(key: FiveTuple) -> Packet:
     """A 5-tuple as packet fields."""
-    protocol, source, target, source_port, target_port = key
-    fields = {"ip_proto": protocol, "ipv4_src": source, "ipv4_dst": target}
-    names = PORT_FIELDS.get(protocol)
-    return fields | (dict(zip(names, (source_port, target_port), strict=True)) if names else {})
+    family, protocol, source, target, first, second = key
+    fields = {
+        "eth_type": EtherType.IPV6 if family == 6 else EtherType.IPV4,
+        "ip_proto": protocol,
+        f"ipv{family}_src": source,
+        f"ipv{family}_dst": target,
+    }
+    return fields | dict(zip(PORT_FIELDS.get(protocol, ()), (first, second), strict=False))
 
 
-def without_tuple(packet: Packet) -> Packet:
-    names = {"ip_proto", "ipv4_src", "ipv4_dst", *(n for pair in PORT_FIELDS.values() for n in pair)}
+def _without_tuple(packet: Packet) -> Packet:
+    addresses = {"ip_proto", "ipv4_src", "ipv4_dst", "ipv6_src", "ipv6_dst"}
+    names = addresses.union(*PORT_FIELDS.values())
     return {name: value for name, value in packet.items() if name not in names}
-
-
-def reverse(key: TupleKey) -> TupleKey:
-    """The 5-tuple of an answer."""
-    protocol, source, target, source_port, target_port = key
-    if protocol == 1:
-        return protocol, target, source, ICMP_PARTNERS.get(source_port, source_port), target_port
-    return protocol, target, source, target_port, source_port

@@ -8,9 +8,23 @@ from dataclasses import dataclass
 from app.core.ends import End
 from app.core.flow import Flow
 from app.core.inventory import Inventory
-from app.core.pipeline import Priority, Reg, Table
+from app.core.pipeline import Priority, Reason, Reg, Table, Verdict
 from app.core.question import Step
 from app.core.simulator import Outcome
+
+# What each guard asks.
+GUARD = {
+    Reason.MAC: "the source MAC address is not the port's own",
+    Reason.ETHERTYPE: "no such kind of frame passes a port, or it has a VLAN tag",
+    Reason.ARP: "the ARP sender is not the port itself",
+    Reason.IPV4: "the source address is not the port's own",
+    Reason.IPV6: "the source address is not the port's own",
+    Reason.ND: "neighbour discovery that a port may not send",
+    Reason.MLD: "MLD that a port may not send",
+    Reason.DHCP: "a DHCP server's message, and the port is not marked as a DHCP server",
+}
+
+WORDS = {Reason.ETHERTYPE: "ethertype", Reason.DHCP: "dhcp_server"}
 
 
 @dataclass(slots=True)
@@ -30,9 +44,8 @@ class Story:
         path = outcome.path
         if not path:
             self.stage, self.reason = Table.GUARD.name, "unregistered"
-            yield Step(
-                Table.GUARD.name, "drop", None, None, "the switch port is neither an uplink nor a registered port"
-            )
+            detail = "the switch port is neither an uplink nor a registered port"
+            yield Step(Table.GUARD.name, "drop", None, None, detail)
         rule: int | None = None
         for flow in path:
             if flow.table == Table.POLICY:
@@ -41,18 +54,24 @@ class Story:
                 yield from _TELLERS[Table(flow.table)](self, flow, rule)
         for zone, _ in outcome.commits:
             yield Step(Table.COMMIT.name, "commit", None, None, f"new connection in zone {zone}")
-        if path and path[-1].table in (Table.JUDGE_SOURCE, Table.JUDGE_TARGET):
-            yield self._denied(path[-1].table)
+        last = next((flow.table for flow in reversed(path) if flow.table not in _CALLED), None)
+        if last in _JUDGES:
+            yield self._denied(last)
 
     def _guard(self, flow: Flow, rule: int | None) -> Iterator[Step]:
-        if flow.actions:
-            if flow.priority == Priority.OWN:
-                yield Step(Table.GUARD.name, "pass", self.source.name, None, "MAC and address are the port's own")
-            else:
-                yield Step(Table.GUARD.name, "pass", None, None, "from an uplink")
-            return
-        self.stage, self.reason, self.port = Table.GUARD.name, "spoofed", self.source.name
-        yield Step(Table.GUARD.name, "drop", self.source.name, None, "MAC or address is not the port's own")
+        if ("goto", Table.UPLINK) in flow.actions:
+            yield Step(Table.GUARD.name, "pass", None, None, "from an uplink")
+        elif ("goto", Table.ARRIVE) in flow.actions:
+            yield Step(Table.GUARD.name, "pass", self.source.name, None, "the port's spoof guard is off")
+
+    def _address(self, flow: Flow, rule: int | None) -> Iterator[Step]:
+        if ("goto", Table.DROPPED) not in flow.actions:
+            yield Step(Table.GUARD.name, "pass", self.source.name, None, "MAC and address are the port's own")
+
+    def _dropped(self, flow: Flow, rule: int | None) -> Iterator[Step]:
+        reason = next(Reason(value) for name, value, _ in flow.match if name == Reg.CALL)
+        self.stage, self.reason, self.port = Table.GUARD.name, WORDS.get(reason, "spoofed"), self.source.name
+        yield Step(Table.GUARD.name, "drop", self.source.name, None, GUARD[reason])
 
     def _uplink(self, flow: Flow, rule: int | None) -> Iterator[Step]:
         if not flow.actions:
@@ -69,27 +88,39 @@ class Story:
             yield Step(stage, "pass", end.name, None, "belongs to a connection that the present policy has admitted")
 
     def _accepted(self, flow: Flow, rule: int | None) -> Iterator[Step]:
-        stage, end = Table(flow.table).name.removeprefix("ACCEPT_"), self.source
-        if flow.table == Table.ACCEPT_TARGET:
-            end = self.target
+        """A verdict for a new connection, or one without conntrack."""
+        if (Reg.VERDICT, Verdict.ALLOWED, 0xFFFFFFFF) not in flow.match:
+            return
+        sends = flow.table in (Table.ACCEPT_SOURCE, Table.TRACK_SOURCE, Table.MULTICAST_OUT)
+        stage, end = ("SOURCE", self.source) if sends else ("TARGET", self.target)
         id = self.inventory.rule_of(rule) if rule else None
         self.stage, self.port, self.rule = stage, end.name, "/".join(id) if id else None
         self.reason = "rule" if id else "default_egress"
-        yield Step(
-            stage, "allow", end.name, "/".join(id[1:]) if id else None, "" if id else "a port may send what is its own"
-        )
+        detail = "" if id else "a port may send what is its own"
+        if flow.table in (Table.TRACK_SOURCE, Table.TRACK_TARGET):
+            self.reason, detail = "stateless_rule", "without conntrack"
+        yield Step(stage, "allow", end.name, "/".join(id[1:]) if id else None, detail)
 
     def _denied(self, table: int) -> Step:
-        stage, end = ("SOURCE", self.source) if table == Table.JUDGE_SOURCE else ("TARGET", self.target)
+        sends = table in (Table.JUDGE_SOURCE, Table.MULTICAST)
+        stage, end = ("SOURCE", self.source) if sends else ("TARGET", self.target)
         self.stage, self.reason, self.port, self.rule = stage, "no_rule_matches", end.name, None
         return Step(stage, "deny", end.name, None, "no rule of the port's groups allows it")
 
 
+# After a judge comes nothing if what it called had no verdict.
+_CALLED = (Table.POLICY, Table.SETS, Table.MEMBER, Table.SERVERS)
+_JUDGES = (Table.JUDGE_SOURCE, Table.JUDGE_TARGET, Table.MULTICAST)
 _TELLERS = {
     Table.GUARD: Story._guard,
+    Table.ADDRESS: Story._address,
     Table.UPLINK: Story._uplink,
     Table.SOURCE: Story._known,
     Table.TARGET: Story._known,
+    Table.TRACK_SOURCE: Story._accepted,
     Table.ACCEPT_SOURCE: Story._accepted,
+    Table.TRACK_TARGET: Story._accepted,
     Table.ACCEPT_TARGET: Story._accepted,
+    Table.MULTICAST_OUT: Story._accepted,
+    Table.DROPPED: Story._dropped,
 }

@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from typing import Literal
 
 from app.core import described
-from app.core.ends import End, find_end
+from app.core.ends import End, find_ends, seats_of
 from app.core.flow import Flow
 from app.core.inventory import Inventory
 from app.core.near_misses import near_misses
@@ -28,12 +28,12 @@ __all__ = ["ConnectionState", "NearMiss", "Question", "Step", "Trace", "trace"]
 
 def trace(inventory: Inventory, programs: Mapping[str, Program], question: Question) -> Trace:
     """Follow the packet that `question` describes. `NotFound` if it names a port that does not exist."""
-    source, target = (
-        find_end(inventory, programs, question.tenant, name) for name in (question.source, question.target)
-    )
+    source, target = find_ends(inventory, programs, question)
     for end in (source, target):
         if end.id is not None and end.plugged is None:
             return _unplugged(end)
+        if end.plugged is not None and not end.plugged.enabled:
+            return _disabled(end)
     legs = [dpid for dpid in dict.fromkeys((source.dpid, target.dpid)) if dpid is not None]
     if not legs:
         raise NotFound("port", f"{question.source} or {question.target}")
@@ -48,6 +48,11 @@ def _unplugged(end: End) -> Trace:
     detail = f"{end.name} is not plugged into a connected switch"
     step = Step("BINDING", "drop", end.name, None, detail)
     return Trace("deny", "BINDING", "not_plugged", None, end.name, {}, (step,), (), ())
+
+
+def _disabled(end: End) -> Trace:
+    step = Step("BINDING", "drop", end.name, None, f"{end.name} is not enabled")
+    return Trace("deny", "BINDING", "disabled", None, end.name, {}, (step,), (), ())
 
 
 @dataclass(slots=True)
@@ -99,7 +104,9 @@ class _Walk:
         return min(_ways_out(program), default=None)
 
     def _send(self, program: Program, in_port: int) -> Outcome:
-        packet = described.packet(self.question, self.source, self.target, in_port)
+        at_home = self.source.plugged is not None and in_port == self.source.plugged.ofport
+        tag = self.source.plugged.tag if self.source.plugged and at_home else (self.source.segment or 0)
+        packet = described.packet(self.question, self.source, self.target, in_port, tag)
         self.packet = self.packet or packet
         simulator = Simulator(Classifier(self._flows(program)))
         epochs = self._epoch(self.source), self._epoch(self.target)
@@ -113,13 +120,15 @@ class _Walk:
         """The fragments that can matter: the bridge's own, and those of both ends and of whose MAC is claimed."""
         yield from program.fragment("fixed")
         yield from program.fragment("outside")
-        claimed = self.inventory.holder(0, mac=self.question.mac) if self.question.mac else None
-        seats = {program.seat(id) for id in (self.source.id, self.target.id, claimed) if id is not None}
-        plugged = [port for seat in seats if seat is not None and (port := program.plugged(seat))]
+        segment = self.source.segment or 0
+        claimed = self.inventory.holder(segment, mac=self.question.mac) if self.question.mac else None
+        plugged = list(seats_of(program, self.source.id, self.target.id, claimed))
         for port in plugged:
-            yield from program.fragment("port", port.ofport)
+            yield from program.fragment("port", *port.seat)
         for policy in {port.policy for port in plugged}:
+            yield from program.fragment("epoch", policy)
             yield from program.fragment("policy", policy)
+            yield from program.members(policy)
         for zone in {port.zone for port in plugged}:
             yield from program.fragment("zone", zone)
 

@@ -9,28 +9,90 @@ dropped.
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import dataclass
 from itertools import product
 
-from app.core.flow import Action, Flow, ct, ct_clear, ct_commit, flow, goto, move, resubmit, resubmit_ct, set_field
-from app.core.guards.dhcp import CLIENT, SERVER, UDP
-from app.core.pipeline import LABEL, LABEL_BITS, CtState, EtherType, Priority, Reg, Role, Table, Way
+from app.core.delivery import FROM_UPLINK, OUTSIDE
+from app.core.flow import (
+    Action,
+    Flow,
+    Wanted,
+    ct,
+    ct_clear,
+    ct_commit,
+    flow,
+    goto,
+    move,
+    pop_vlan,
+    resubmit,
+    resubmit_ct,
+    set_field,
+)
+from app.core.guards.dhcp import CLIENTS, SERVERS, messages
+from app.core.guards.dropped import drop
+from app.core.guards.nd import Icmp6, icmp6
+from app.core.multicast import ask
+from app.core.pipeline import (
+    FRAGMENT,
+    GATE_BIT,
+    IP_TYPES,
+    LABEL,
+    LABEL_BITS,
+    LATER,
+    TAGGED,
+    WHOLE,
+    CtState,
+    EtherType,
+    Priority,
+    Reason,
+    Reg,
+    Role,
+    Table,
+    Verdict,
+    Way,
+)
 
 TRACKED_FROM = CtState.TRACKED | CtState.NEW | CtState.INVALID | CtState.REPLY
 KNOWN = {
     Role.INITIATOR: (CtState.TRACKED, TRACKED_FROM),
     Role.RESPONDER: (CtState.TRACKED | CtState.REPLY, TRACKED_FROM),
 }
+TRACKED = (CtState.TRACKED, CtState.TRACKED)
 NEW = (CtState.TRACKED | CtState.NEW, CtState.TRACKED | CtState.NEW)
-# For a call with the original tuple the match must say that there is one: +est or +rel, or +rpl.
-OPENER_AGAIN = (
+# For a call with the original tuple the match must say that there is one: +new, +est or +rel, or +rpl.
+OPENER = (
+    NEW,
     (CtState.TRACKED | CtState.ESTABLISHED, TRACKED_FROM | CtState.ESTABLISHED),
     (CtState.TRACKED | CtState.RELATED, TRACKED_FROM | CtState.ESTABLISHED | CtState.RELATED),
 )
+# A label that is as it should be counts before any answer was seen, too: some conntracks call one-way UDP new for ever.
+ADMITTED = {role: (state, mask & ~CtState.NEW) for role, (state, mask) in KNOWN.items()}
+NO_SECOND_ZONE: Wanted = {Reg.DST_ZONE: 0}
 INVALID = (CtState.TRACKED | CtState.INVALID, CtState.TRACKED | CtState.INVALID)
-IPV4 = {"eth_type": EtherType.IPV4}
 # A role's packets are judged by what the connection was to that party when it began.
 JUDGED_AS = {Role.INITIATOR: Way.EGRESS, Role.RESPONDER: Way.INGRESS}
 OTHER = {Role.INITIATOR: Role.RESPONDER, Role.RESPONDER: Role.INITIATOR}
+
+
+@dataclass(frozen=True, slots=True)
+class Party:
+    """The sender or the receiver: the tables and registers of its verdict."""
+
+    sends: bool
+    judge: Table
+    accept: Table
+    then: Table
+    policy: str
+    role: str
+    rule: str
+
+
+SOURCE = Party(
+    True, Table.JUDGE_SOURCE, Table.ACCEPT_SOURCE, Table.ZONE, Reg.SRC_POLICY, Reg.SRC_ROLE, Reg.SRC_RULE
+)  # fmt: skip
+TARGET = Party(
+    False, Table.JUDGE_TARGET, Table.ACCEPT_TARGET, Table.COMMIT, Reg.DST_POLICY, Reg.DST_ROLE, Reg.DST_RULE
+)  # fmt: skip
 
 
 def policy_flows(number: int, epoch: int) -> Iterator[Flow]:
@@ -40,83 +102,119 @@ def policy_flows(number: int, epoch: int) -> Iterator[Flow]:
         label = (epoch << offset, ((1 << LABEL_BITS) - 1) << offset)
         # What the party sends as initiator goes in the connection's direction, what it receives as such comes in reply.
         for table, register, state, then in (
-            (Table.SOURCE, Reg.SRC_POLICY, KNOWN[role], Table.ZONE),
-            (Table.TARGET, Reg.DST_POLICY, KNOWN[OTHER[role]], Table.COMMIT),
+            (Table.SOURCE, Reg.SRC_POLICY, ADMITTED[role], Table.ZONE),
+            (Table.TARGET, Reg.DST_POLICY, ADMITTED[OTHER[role]], Table.COMMIT),
         ):
-            match = {register: number, **IPV4}
-            yield flow(table, Priority.OWN, goto(then), ct_state=state, ct_label=label, **match)
+            yield flow(table, Priority.OWN, goto(then), ct_state=state, ct_label=label, **{register: number})
     for table, party, epoch_register, judge in (
         (Table.SOURCE, Reg.SRC_POLICY, Reg.SRC_EPOCH, Table.JUDGE_SOURCE),
         (Table.TARGET, Reg.DST_POLICY, Reg.DST_EPOCH, Table.JUDGE_TARGET),
     ):
-        yield flow(table, Priority.OTHERWISE, set_field(epoch_register, epoch), goto(judge), **IPV4, **{party: number})
+        yield flow(table, Priority.OTHERWISE, set_field(epoch_register, epoch), goto(judge), **{party: number})
+
+
+def stateless_flows(number: int) -> Iterator[Flow]:
+    """A policy with stateless rules is asked about them before conntrack; the ports of nobody else are looked at."""
+    for table, party, way, then in (
+        (Table.TRACK, Reg.SRC_POLICY, Way.SENDS, Table.TRACK_SOURCE),
+        (Table.ZONE, Reg.DST_POLICY, Way.HEARS, Table.TRACK_TARGET),
+    ):
+        yield flow(table, Priority.OWN, *ask(party, way), goto(then), **{party: number})
 
 
 def zone_flows(zone: int) -> Iterator[Flow]:
     """Two ports of one zone need one conntrack pass. DST_ZONE is cleared: there is no second zone to commit to."""
     match = {Reg.SRC_ZONE: zone, Reg.DST_ZONE: zone}
-    yield flow(Table.ZONE, Priority.CLASS, set_field(Reg.DST_ZONE, 0), goto(Table.TARGET), **match)
+    then = set_field(Reg.DST_ZONE, 0), goto(Table.TARGET)
+    yield flow(Table.TRACK_TARGET, Priority.CLASS, *then, ct_state=TRACKED, **match)
 
 
 def fixed_flows() -> Iterator[Flow]:
     """What is the same for every tenant."""
-    tracked = (CtState.TRACKED, CtState.TRACKED)
-    yield flow(Table.GUARD, Priority.REENTER, ct_clear(), resubmit(Table.GUARD), ct_state=tracked)
+    yield flow(Table.GUARD, Priority.REENTER, ct_clear(), resubmit(Table.GUARD), ct_state=TRACKED)
     yield from _track_flows()
     yield from _judge_flows()
-    yield from _zone_flows()
     yield from _commit_flows()
 
 
 def _track_flows() -> Iterator[Flow]:
-    from_uplink, to_outside = {Reg.SRC_ZONE: 0}, {Reg.DST_PORT: 0}
+    unjudged = set_field(Reg.VERDICT, Verdict.NONE)
+    yield flow(Table.TRACK, Priority.EXEMPT, goto(Table.OUTPUT), **FROM_UPLINK, **OUTSIDE)
+    yield flow(Table.TRACK, Priority.DENY, pop_vlan(), resubmit(Table.TRACK), vlan_vid=TAGGED)
     yield flow(Table.TRACK, Priority.INFRASTRUCTURE, goto(Table.OUTPUT), eth_type=EtherType.ARP)
-    yield flow(Table.TRACK, Priority.OWN, goto(Table.OUTPUT), **from_uplink, **to_outside)
-    yield flow(Table.TRACK, Priority.CLASS, ct(Reg.DST_ZONE, Table.TARGET), **IPV4, **from_uplink)
-    yield flow(Table.TRACK, Priority.OTHERWISE, ct(Reg.SRC_ZONE, Table.SOURCE), **IPV4)
+    # Conntrack knows nothing of these; a guarded port's have been looked at, or dropped.
+    for kind in (Icmp6.ADVERTISEMENT, Icmp6.ROUTER_ADVERTISEMENT, Icmp6.REDIRECT):
+        yield flow(Table.TRACK, Priority.INFRASTRUCTURE, goto(Table.OUTPUT), ip_frag=WHOLE, **icmp6(kind))
+    yield flow(Table.TRACK, Priority.CLASS, goto(Table.ZONE), **FROM_UPLINK)
+    yield flow(Table.TRACK, Priority.LAST, unjudged, goto(Table.TRACK_SOURCE))
+    yield flow(Table.ZONE, Priority.INFRASTRUCTURE, goto(Table.COMMIT), **OUTSIDE)
+    yield flow(Table.ZONE, Priority.LAST, unjudged, goto(Table.TRACK_TARGET))
+    allowed, server = ({Reg.VERDICT: int(verdict)} for verdict in (Verdict.ALLOWED, Verdict.SERVER))
+    yield flow(Table.TRACK_SOURCE, Priority.OWN, goto(Table.ZONE), **allowed)
+    yield flow(Table.TRACK_SOURCE, Priority.OWN, *drop(Reason.DHCP), **server)
+    yield flow(Table.TRACK_TARGET, Priority.OWN, goto(Table.COMMIT), **allowed)
+    for family in IP_TYPES:
+        yield flow(Table.TRACK_SOURCE, Priority.OTHERWISE, ct(Reg.SRC_ZONE, Table.SOURCE), eth_type=family)
+        yield flow(Table.TRACK_TARGET, Priority.OTHERWISE, ct(Reg.DST_ZONE, Table.TARGET), eth_type=family)
     for table in (Table.SOURCE, Table.TARGET):
-        yield flow(table, Priority.DENY, ct_state=INVALID, **IPV4)
+        yield flow(table, Priority.DENY, ct_state=INVALID)
 
 
 def _judge_flows() -> Iterator[Flow]:
-    source = (Table.JUDGE_SOURCE, Table.ACCEPT_SOURCE, Reg.SRC_POLICY, Reg.SRC_ROLE)
-    target = (Table.JUDGE_TARGET, Table.ACCEPT_TARGET, Reg.DST_POLICY, Reg.DST_ROLE)
-    for (judge, accept, policy, role_register), sends in ((source, True), (target, False)):
-        for opener, state, call in (
-            (True, NEW, resubmit(Table.POLICY)),
-            *((True, known, resubmit_ct(Table.POLICY)) for known in OPENER_AGAIN),
-            (False, KNOWN[Role.RESPONDER], resubmit_ct(Table.POLICY)),
-        ):
-            role = Role.INITIATOR if opener == sends else Role.RESPONDER
+    """Of a fragment that is not the first nobody knows the ports: it passes the verdicts, and is held at the gate."""
+    allowed, server = ({Reg.VERDICT: int(verdict)} for verdict in (Verdict.ALLOWED, Verdict.SERVER))
+    for party in (SOURCE, TARGET):
+        for opener, state in (*((True, state) for state in OPENER), (False, KNOWN[Role.RESPONDER])):
+            role = Role.INITIATOR if opener == party.sends else Role.RESPONDER
+            as_party = set_field(party.role, role)
             yield flow(
-                judge, Priority.CLASS,
-                move(policy, Reg.CALL, 32), set_field(Reg.DIRECTION, JUDGED_AS[role]), set_field(role_register, role),
-                set_field(Reg.VERDICT, 0), call, goto(accept),
-                ct_state=state, **IPV4,
+                party.judge, Priority.CLASS, as_party, *ask(party.policy, JUDGED_AS[role], resubmit_ct),
+                goto(party.accept), ct_state=state,
             )  # fmt: skip
-    dhcp = {"ip_proto": UDP, "udp_src": SERVER, "udp_dst": CLIENT, Reg.SRC_ZONE: 0}
-    yield flow(Table.JUDGE_TARGET, Priority.INFRASTRUCTURE, goto(Table.OUTPUT), ct_state=NEW, **dhcp, **IPV4)
-    allowed = {Reg.VERDICT: 1}
-    yield flow(Table.ACCEPT_SOURCE, Priority.OWN, move(Reg.RULE, Reg.SRC_RULE, 32), goto(Table.ZONE), **allowed)
-    yield flow(Table.ACCEPT_TARGET, Priority.OWN, move(Reg.RULE, Reg.DST_RULE, 32), goto(Table.COMMIT), **allowed)
-
-
-def _zone_flows() -> Iterator[Flow]:
-    yield flow(Table.ZONE, Priority.OWN, goto(Table.COMMIT), **{Reg.DST_PORT: 0})
-    yield flow(Table.ZONE, Priority.OTHERWISE, ct(Reg.DST_ZONE, Table.TARGET), **IPV4)
+            for family in IP_TYPES:
+                later: Wanted = {"eth_type": family, "ip_frag": LATER}
+                yield flow(party.judge, Priority.INFRASTRUCTURE, as_party, goto(party.then), ct_state=state, **later)
+        yield flow(party.accept, Priority.OWN, move(Reg.RULE, party.rule, 32), goto(party.then), **allowed)
+    for dhcp in messages(SERVERS, CLIENTS):
+        infrastructure: Wanted = {**dhcp, **FROM_UPLINK, "ct_state": NEW, "ip_frag": WHOLE}
+        yield flow(Table.JUDGE_TARGET, Priority.OWN, goto(Table.OUTPUT), **infrastructure)
+    yield flow(Table.ACCEPT_SOURCE, Priority.OWN, *drop(Reason.DHCP), **server)
 
 
 def _commit_flows() -> Iterator[Flow]:
-    yield flow(Table.COMMIT, Priority.OWN, goto(Table.OUTPUT), **{Reg.SRC_ROLE: 0, Reg.DST_ROLE: 0})
+    yield flow(Table.COMMIT, Priority.EXEMPT, goto(Table.OUTPUT), **{Reg.SRC_ROLE: 0, Reg.DST_ROLE: 0})
+    yield from _gate_flows()
+    yield flow(Table.COMMIT, Priority.LAST, goto(Table.COMMIT_NOW))
     roles = (0, *Role)
-    for source, target, one_zone in product(roles, roles, (True, False)):
+    for source, target, one_zone, family in product(roles, roles, (True, False), IP_TYPES):
         if (not source and not target) or (one_zone and source == target):
             continue
-        match = {Reg.SRC_ROLE: int(source), Reg.DST_ROLE: int(target)}
+        match = {Reg.SRC_ROLE: int(source), Reg.DST_ROLE: int(target), "eth_type": family}
         match |= {Reg.DST_ZONE: 0} if one_zone else {}
         priority = Priority.CLASS if one_zone else Priority.OTHERWISE
         commits = _commits(source, target, one_zone)
-        yield flow(Table.COMMIT, priority, *commits, goto(Table.OUTPUT), **IPV4, **match)
+        yield flow(Table.COMMIT_NOW, priority, *commits, goto(Table.OUTPUT), **match)
+
+
+def _gate_flows() -> Iterator[Flow]:
+    """Userspace conntrack holds fragments until all of a datagram are there, and gives them back as fragments. So those
+    that were judged meet again in a zone of their own, which a first one enters only if it was allowed: if it was not,
+    the others wait there for nothing. It has to be another zone: where fragments come that nobody has judged yet, a
+    first one of those could be taken for the one they wait for. For the same reason nothing leaves after the commit,
+    and the commit writes no label: until a whole packet was admitted, each is judged."""
+    for family in IP_TYPES:
+        fragment: Wanted = {"eth_type": family, "ip_frag": FRAGMENT}
+        for zone, priority, match in (
+            (Reg.SRC_ZONE, Priority.OWN, NO_SECOND_ZONE),
+            (Reg.DST_ZONE, Priority.CLASS, {}),
+        ):
+            in_gate = set_field(Reg.VERDICT, 1), move(zone, Reg.CALL, 32), move(Reg.VERDICT, Reg.CALL, 1, 0, GATE_BIT)
+            yield flow(Table.COMMIT, priority, *in_gate, ct(Reg.CALL, Table.GATED), **fragment, **match)
+        source, target = ct_commit(Reg.SRC_ZONE), ct_commit(Reg.DST_ZONE)
+        deliver = resubmit(Table.OUTPUT)
+        yield flow(Table.GATED, Priority.INFRASTRUCTURE, deliver, source, eth_type=family, **NO_SECOND_ZONE)
+        yield flow(Table.GATED, Priority.SHARED, deliver, target, eth_type=family, **FROM_UPLINK)
+        yield flow(Table.GATED, Priority.CLASS, deliver, source, target, eth_type=family)
 
 
 def _commits(source: int, target: int, one_zone: bool) -> list[Action]:

@@ -1,12 +1,14 @@
-"""Conntrack zones: one per (tenant, segment), 1..65535; zone 0 is everybody else's."""
+"""Conntrack zones: one per (tenant, segment), 1..32767; zone 0 is everybody else's, and the upper half is for
+fragments."""
 
 from __future__ import annotations
 
 from collections.abc import Container
 
+from app.core.pipeline import GATE_BIT
 from app.core.problems import Exhausted
 
-LAST = 65535
+LAST = (1 << GATE_BIT) - 1
 
 
 def next_zone(last: int, used: Container[int]) -> int:
@@ -15,4 +17,4 @@ def next_zone(last: int, used: Container[int]) -> int:
         zone = (last + step - 1) % LAST + 1
         if zone not in used:
             return zone
-    raise Exhausted("all 65535 conntrack zones are in use")
+    raise Exhausted("all 32767 conntrack zones are in use")

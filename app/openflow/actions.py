@@ -8,6 +8,7 @@ from typing import Any
 from os_ken.ofproto import nicira_ext, ofproto_v1_3, ofproto_v1_3_parser, ofproto_v1_4, ofproto_v1_4_parser
 
 from app.core.flow import Action
+from app.core.pipeline import OFPORT_BITS
 
 VERSIONS: dict[int, tuple[ModuleType, ModuleType]] = {
     ofproto_v1_3.OFP_VERSION: (ofproto_v1_3, ofproto_v1_3_parser),
@@ -15,6 +16,7 @@ VERSIONS: dict[int, tuple[ModuleType, ModuleType]] = {
 }
 
 NXAST_RESUBMIT_TABLE_CT = 44
+ETHERTYPE_8021Q = 0x8100
 SAME_IN_PORT = 0xFFF8  # OFPP_IN_PORT in the 16 bits of OpenFlow 1.0
 
 
@@ -42,12 +44,16 @@ def as_object(version: int, action: Action) -> Any:
         case ("output", port):
             return parser.OFPActionOutput(port, ofproto.OFPCML_MAX)
         case ("output_field", name):
-            bits = nicira_ext.ofs_nbits(0, 31)
+            bits = nicira_ext.ofs_nbits(0, OFPORT_BITS - 1)
             return parser.NXActionOutputReg(bits, name, ofproto.OFPCML_MAX)
         case ("resubmit", table):
             return parser.NXActionResubmitTable(SAME_IN_PORT, table)
         case ("resubmit_ct", table):
             return RESUBMIT_CT[version](SAME_IN_PORT, table)
+        case ("push_vlan",):
+            return parser.OFPActionPushVlan(ETHERTYPE_8021Q)
+        case ("pop_vlan",):
+            return parser.OFPActionPopVlan()
         case ("ct_clear",):
             return parser.NXActionCTClear()
         case ("ct", zone, table, commit, inner):

@@ -28,8 +28,8 @@ PARSING = 3.0  # seconds of CPU for one message
 READ = 1 << 16
 TURN = 64  # messages handled before others get the hub
 WITHOUT_BODY = 16  # bytes of a multipart reply that says nothing
-# error, experimenter, multipart reply, barrier reply, bundle control
-ANSWERS = frozenset((1, 4, 19, 21, 33))
+# error, experimenter, configuration, multipart reply, barrier reply, bundle control
+ANSWERS = frozenset((1, 4, 8, 19, 21, 33))
 
 
 class Listening(Protocol):

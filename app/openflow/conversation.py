@@ -102,7 +102,7 @@ class Conversation:
 
     def _next(self) -> bytes:
         try:
-            message = self._heard.get(timeout=max(0.0, self._deadline - time.monotonic()))
+            message: bytes | None = self._heard.get(timeout=max(0.0, self._deadline - time.monotonic()))
         except hub.QueueEmpty:
             raise TimedOut("the switch did not answer in time") from None
         if message is None:

@@ -25,7 +25,7 @@ _FLOW = Struct("!HBxI4xH10xQQQ")
 SMALLEST_FLOW = _FLOW.size + 8  # with an empty match
 _PORT = {4: Struct("!I4x6s2x16sII24x"), 5: Struct("!IH2x6s2x16sII")}
 _PROPERTY = Struct("!HH")
-_ERROR = Struct("!HH")
+_ERROR = _CONFIG = Struct("!HH")  # type and code; flags and miss_send_len
 PORT_DOWN = LINK_DOWN = 1  # OFPPC_PORT_DOWN, OFPPS_LINK_DOWN
 
 
@@ -74,6 +74,14 @@ def body(message: bytes) -> tuple[memoryview, bool]:
     except StructError as error:
         raise Malformed("multipart reply without a header") from error
     return memoryview(message)[HEADER.size + _MULTIPART.size :], bool(flags & MORE)
+
+
+def switch_flags(message: bytes) -> int:
+    """The flags of a GET_CONFIG reply. Raises Malformed."""
+    try:
+        return _CONFIG.unpack_from(message, HEADER.size)[0]  # type: ignore[no-any-return]
+    except StructError as error:
+        raise Malformed("configuration without flags") from error
 
 
 def flows(entries: memoryview) -> Iterator[Installed]:

@@ -1,4 +1,5 @@
-"""What the controller asks of a switch: its ports, its flows, a change of flows, the flushing of a conntrack zone.
+"""What the controller asks of a switch: its ports, its flows, a change of flows, the flushing of a conntrack zone,
+and how it treats fragments.
 
 Every function here waits for the switch, so it belongs into a greenlet of its own, never into a handler of os-ken's
 events. All raise `SwitchTrouble`: `Gone`, `TimedOut`, `Refused`, or `Confused` for answers that make no sense.
@@ -15,7 +16,7 @@ from typing import Any, NamedTuple
 
 from os_ken.lib import hub
 
-from app.core.flow import Flow
+from app.core.flow import Flow, Match
 from app.openflow import replies
 from app.openflow.bundle import Bundle, by_cookie
 from app.openflow.conversation import Conversation, Gone, Refused, SwitchTrouble, TimedOut
@@ -24,21 +25,25 @@ from app.openflow.templates import ALL_TABLES, ANY, templates
 
 __all__ = [
     "Confused", "Gone", "Installed", "PortChange", "PushResult", "Refused", "SwitchPort", "SwitchTrouble", "TimedOut",
-    "flows", "flush_zone", "port_change", "ports", "push", "read_flows",
+    "Which", "flows", "flush_zone", "match_fragments", "port_change", "ports", "push", "read_flows",
 ]  # fmt: skip
 
 SECONDS = 30.0
 TURN = 500  # flows read before others get the hub
 MOST_FLOWS = 4_000_000  # more is not an answer but an attack on our memory
 
-EXPERIMENTER, MULTIPART_REQUEST, BARRIER_REQUEST = 4, 18, 20
+EXPERIMENTER, GET_CONFIG_REQUEST, SET_CONFIG, MULTIPART_REQUEST, BARRIER_REQUEST = 4, 7, 9, 18, 20
 NICIRA = 0x2320
 NXT_CT_FLUSH_ZONE = 29
 
-_BARRIER = Struct("!BBHI")
+FRAGMENTS, NX_MATCH = 0b11, 0b11  # OFPC_FRAG_MASK, and Open vSwitch's value in it (openflow/nicira-ext.h)
+MISS_SEND_LEN = 128  # OFP_DEFAULT_MISS_SEND_LEN; no flow of ours sends packets to the controller
+
+_HEADER = Struct("!BBHI")
+_SET_CONFIG = Struct("!BBHIHH")
 _REQUEST = Struct("!BBHIHH4x")
-# which flows: table, out_port, out_group, cookie, cookie mask, an empty match
-_FLOW_REQUEST = Struct("!B3xII4xQQHH4x")
+# which flows: table, out_port, out_group, cookie, cookie mask; a match follows
+_FLOW_REQUEST = Struct("!B3xII4xQQ")
 _FLUSH_ZONE = Struct("!BBHIII6xH")
 
 _bundle_numbers = itertools.count(1)
@@ -53,6 +58,18 @@ class PushResult(NamedTuple):
 
     flow_mods: int
     seconds: float
+
+
+class Which(NamedTuple):
+    """Which flows: of one table or all, whose match is at least this one, whose cookie equals this one in its mask."""
+
+    table: int = ALL_TABLES
+    match: Match = ()
+    cookie: int = 0
+    cookie_mask: int = 0
+
+
+EVERY = Which()
 
 
 def push(
@@ -81,20 +98,21 @@ def push(
     return PushResult(len(flows) + len(cookies), time.monotonic() - start)
 
 
-def read_flows(datapath: Any, cookie: int = 0, mask: int = 0, seconds: float = 2 * SECONDS) -> list[Installed]:
+def read_flows(datapath: Any, which: Which = EVERY, seconds: float = 2 * SECONDS) -> list[Installed]:
     """All that `flows` gives."""
-    return [flow for some in flows(datapath, cookie, mask, seconds) for flow in some]
+    return [flow for some in flows(datapath, which, seconds) for flow in some]
 
 
-def flows(datapath: Any, cookie: int = 0, mask: int = 0, seconds: float = 2 * SECONDS) -> Iterator[list[Installed]]:
-    """Every flow of every table, or those whose cookie equals `cookie` in the bits of `mask`. Hidden ones are left out.
+def flows(datapath: Any, which: Which = EVERY, seconds: float = 2 * SECONDS) -> Iterator[list[Installed]]:
+    """The switch's flows, or some of them. Hidden ones are left out.
 
     They come some hundreds at a time; between two lists others get the hub.
     """
     count = 0
     with _conversation(datapath, 1, seconds) as talk:
-        which = _FLOW_REQUEST.pack(ALL_TABLES, ANY, ANY, cookie, mask, 1, 4)
-        for entries in _multipart(datapath, talk, replies.FLOW_STATS, which):
+        asked = _FLOW_REQUEST.pack(which.table, ANY, ANY, which.cookie, which.cookie_mask)
+        asked += templates(datapath.ofproto.OFP_VERSION).match(which.match)
+        for entries in _multipart(datapath, talk, replies.FLOW_STATS, asked):
             found = replies.flows(entries)
             while some := list(itertools.islice(found, TURN)):
                 yield some
@@ -118,6 +136,22 @@ def ports(datapath: Any, seconds: float = SECONDS) -> list[SwitchPort]:
     return found
 
 
+def match_fragments(datapath: Any, seconds: float = SECONDS) -> None:
+    """Have flows see the ports of first fragments (`ovs-ofctl set-frags nx-match`); returns when that is confirmed.
+
+    Open vSwitch begins with hiding them; the setting is the bridge's and survives our connection.
+    """
+    version = datapath.ofproto.OFP_VERSION
+    with _conversation(datapath, 2, seconds) as talk:
+        put = _SET_CONFIG.pack(version, SET_CONFIG, _SET_CONFIG.size, talk.first, NX_MATCH, MISS_SEND_LEN)
+        talk.say(put + _HEADER.pack(version, GET_CONFIG_REQUEST, _HEADER.size, talk.first + 1))
+        reply = talk.until(talk.first + 1)
+        _raise_complaints(talk)
+        flags = replies.switch_flags(reply)
+    if flags & FRAGMENTS != NX_MATCH:
+        raise Confused(f"the switch does not match fragments as it was told: flags {flags:#x}")
+
+
 def flush_zone(datapath: Any, zone: int, seconds: float = SECONDS) -> None:
     """Forget every connection in a conntrack zone (NXT_CT_FLUSH_ZONE, ovs-fields(7)); returns when that is done."""
     version = datapath.ofproto.OFP_VERSION
@@ -125,7 +159,7 @@ def flush_zone(datapath: Any, zone: int, seconds: float = SECONDS) -> None:
         flush = _FLUSH_ZONE.pack(
             version, EXPERIMENTER, _FLUSH_ZONE.size, talk.first, NICIRA, NXT_CT_FLUSH_ZONE, zone
         )  # fmt: skip
-        talk.say(flush + _BARRIER.pack(version, BARRIER_REQUEST, _BARRIER.size, talk.first + 1))
+        talk.say(flush + _HEADER.pack(version, BARRIER_REQUEST, _HEADER.size, talk.first + 1))
         talk.until(talk.first + 1)
         _raise_complaints(talk)
 
@@ -173,7 +207,7 @@ def _multipart(datapath: Any, talk: Conversation, kind: int, which: bytes) -> It
 def _raise_complaints(talk: Conversation, bundle: Bundle | None = None) -> None:
     if not talk.complaints:
         return
-    about = [bundle and bundle.subject(complaint.about) for complaint in talk.complaints]
+    about = [bundle.subject(complaint.about) if bundle else None for complaint in talk.complaints]
     # an error about the bundle itself only repeats that one of its parts failed
     told = [pair for pair in zip(talk.complaints, about, strict=True) if pair[1] is not None]
     told = told or list(zip(talk.complaints, about, strict=True))

@@ -14,7 +14,7 @@ from operator import gt, mul
 from struct import Struct
 from typing import NamedTuple, TypeVar
 
-from app.core.flow import FIELDS, Action, Flow
+from app.core.flow import FIELDS, Action, Flow, Match
 from app.openflow.actions import VERSIONS, as_object, user_value
 
 K = TypeVar("K")
@@ -26,6 +26,7 @@ ALL_TABLES = 0xFF
 NO_BUFFER = ANY = EXACT32 = 0xFFFFFFFF
 EXACT64 = (1 << 64) - 1
 OXM = 1  # ofp_match.type
+NEED_ETH_TYPE = frozenset(("ip_frag", "nw_ttl"))  # Nicira's fields with low numbers that the packet's kind must precede
 
 # header; cookie, mask, table, command, idle, hard, priority, buffer, out_port, out_group, flags, importance (1.3: pad)
 _HEAD = Struct("!BBHIQQBBHHHIIIHH")
@@ -72,11 +73,7 @@ class Templates:
     def add(self, xid: int, cookie: int, flow: Flow) -> bytes:
         """The flow-mod that adds `flow`. Raises ValueError or struct.error when a number does not fit its place."""
         table, priority, match, actions = flow
-        names, values, masks = zip(*match, strict=False) if match else ((), (), ())
-        shape = self._shapes.get((names, masks)) or self._learn_shape(names, masks)
-        if any(map(gt, values, masks)):
-            raise ValueError(f"a value exceeds its mask in {flow}")  # it would spill over its neighbours
-        fields = sum(map(mul, values, shape.weights), shape.base).to_bytes(shape.size, "big")
+        fields = self.match(match)
         body = self._bodies.get(actions)
         if body is None:
             body = self._learn_body(actions)
@@ -86,14 +83,22 @@ class Templates:
         )  # fmt: skip
         return b"".join((head, fields, body))
 
+    def match(self, match: Match) -> bytes:
+        """An ofp_match, with its padding. Raises ValueError."""
+        names, values, masks = zip(*match, strict=False) if match else ((), (), ())
+        shape = self._shapes.get((names, masks)) or self._learn_shape(names, masks)
+        if any(map(gt, values, masks)):
+            raise ValueError(f"a value exceeds its mask in {match}")  # it would spill over its neighbours
+        return int(sum(map(mul, values, shape.weights), shape.base)).to_bytes(shape.size, "big")
+
     def delete(self, xid: int, cookie: int) -> bytes:
         """The flow-mod that deletes every flow with exactly this cookie, in any table. OVS finds those by an index."""
-        shape = self._shapes.get(((), ())) or self._learn_shape((), ())
+        everything = self.match(())
         head = _HEAD.pack(
-            self.version, FLOW_MOD, _HEAD.size + shape.size, xid, cookie, EXACT64, ALL_TABLES, DELETE, 0, 0, 0,
+            self.version, FLOW_MOD, _HEAD.size + len(everything), xid, cookie, EXACT64, ALL_TABLES, DELETE, 0, 0, 0,
             NO_BUFFER, ANY, ANY, 0, 0,
         )  # fmt: skip
-        return head + shape.base.to_bytes(shape.size, "big")
+        return head + everything
 
     # -- learning -----------------------------------------------------------------------------------------------------
 
@@ -103,8 +108,7 @@ class Templates:
         used = _MATCH_HEAD.size
         base, weights = 0, dict.fromkeys(names, 0)
         parts = zip(names, masks, strict=True)
-        # ip_frag has a low number and needs eth_type before it
-        for name, mask in sorted(parts, key=lambda part: (part[0] == "ip_frag", headers[part[0]])):
+        for name, mask in sorted(parts, key=lambda part: (part[0] in NEED_ETH_TYPE, headers[part[0]])):
             header, width = headers[name], headers[name] & 0xFF
             masked = mask != (1 << FIELDS[name]) - 1
             header += 0x100 + width if masked else 0  # hasmask, and twice the length

@@ -13,7 +13,8 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
-from app.core.inventory import Id, Inventory, Write
+from app.core.indexes import Id
+from app.core.inventory import Inventory, Write
 from app.documents import encode
 from app.errors import StartError
 from app.service import StoreUnavailable

@@ -11,7 +11,8 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import quote
 
-from app.core.inventory import KINDS, LEDGER, Id
+from app.core.indexes import Id
+from app.core.inventory import KINDS, LEDGER
 from app.documents import DecodeError, decode
 from app.errors import StartError
 from app.store.consistency import contradictions
@@ -75,7 +76,7 @@ def read(connection: sqlite3.Connection) -> Contents:
     rows: dict[str, dict[Id, Any]] = {kind: {} for kind in (*KINDS.values(), *LEDGER)}
     for kind, id_text, document in connection.execute("SELECT kind, id, document FROM item"):
         try:
-            id = tuple(json.loads(id_text))
+            id = _id(json.loads(id_text))
             content = decode(kind, id, json.loads(document))
         except (DecodeError, ValueError, TypeError, RecursionError) as error:
             raise DamageError(f"{kind} {id_text}: {error}") from error
@@ -88,6 +89,12 @@ def read(connection: sqlite3.Connection) -> Contents:
         more = f" (and {len(wrong) - 1} more)" if len(wrong) > 1 else ""
         raise DamageError(wrong[0] + more)
     return Contents(found[0][0], rows, version(connection))
+
+
+def _id(parts: Any) -> Id:
+    if not isinstance(parts, list) or not parts or not all(isinstance(part, str) for part in parts):
+        raise DecodeError("its id is not a list of names")
+    return tuple(parts)
 
 
 def _inspect(path: Path, connection: sqlite3.Connection, steps: tuple[Step, ...]) -> Contents:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import sqlite3
 from collections.abc import Callable
 
@@ -21,6 +22,27 @@ def sql(*statements: str) -> Step:
     return step
 
 
+def fewer_zones(connection: sqlite3.Connection) -> None:
+    """Zones from 32768 on are for fragments now: what is in use of them moves to free ones below."""
+    last = 32767
+    rows = connection.execute("SELECT id, document FROM item WHERE kind = 'zone'").fetchall()
+    zones = {id: json.loads(document)["number"] for id, document in rows}
+    if len(zones) > last:
+        raise ValueError(f"{len(zones)} conntrack zones are in use; there are {last} now")
+    free = iter(sorted(set(range(1, last + 1)) - set(zones.values())))
+    for id, zone in zones.items():
+        if zone > last:
+            _renumber(connection, "zone", id, next(free))
+    counter = connection.execute("""SELECT document FROM item WHERE kind = 'counter' AND id = '["zone"]'""").fetchone()
+    if counter and json.loads(counter[0])["number"] > last:
+        _renumber(connection, "counter", '["zone"]', last)
+
+
+def _renumber(connection: sqlite3.Connection, kind: str, id: str, number: int) -> None:
+    document = json.dumps({"schema": 1, "number": number}, separators=(",", ":"))
+    connection.execute("UPDATE item SET document = ? WHERE kind = ? AND id = ?", (document, kind, id))
+
+
 # Step n (from 1) takes user_version n - 1 to n. A step that was released is never changed.
 STEPS: tuple[Step, ...] = (
     sql(
@@ -32,6 +54,8 @@ STEPS: tuple[Step, ...] = (
         "CREATE TABLE progress (one INTEGER PRIMARY KEY CHECK (one = 1), revision INTEGER NOT NULL) STRICT",
         "INSERT INTO progress VALUES (1, 0)",
     ),
+    # The same tables, with documents of schema 2.
+    fewer_zones,
 )
 
 

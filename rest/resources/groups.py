@@ -14,17 +14,31 @@ from rest.schemas import GROUP
 
 
 def rule_document(rule: Rule) -> dict[str, Any]:
-    """A rule without the members that do not apply to it."""
+    """A rule without the members that do not apply to it. ``"remote_cidr": null`` says that anybody is meant."""
     low, high = rule.ports or (None, None)
-    optional = {"port_min": low, "port_max": high, "icmp_type": rule.icmp_type, "icmp_code": rule.icmp_code}
+    source_low, source_high = rule.source_ports or (None, None)
+    optional = {
+        "port_min": low,
+        "port_max": high,
+        "source_port_min": source_low,
+        "source_port_max": source_high,
+        "icmp_type": rule.icmp_type,
+        "icmp_code": rule.icmp_code,
+    }
     return {
         "key": rule.key,
         "direction": rule.direction,
         "ethertype": rule.ethertype,
         "protocol": protocol_name(rule.protocol),
         **{name: number for name, number in optional.items() if number is not None},
-        "remote_cidr": rule.remote_cidr,
+        **_remote(rule),
+        "stateful": rule.stateful,
     }
+
+
+def _remote(rule: Rule) -> dict[str, str | None]:
+    named = rule.remote
+    return {f"remote_{named.kind}": named.name} if named else {"remote_cidr": rule.remote_cidr}
 
 
 def document(group: Group) -> dict[str, Any]:

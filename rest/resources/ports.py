@@ -5,17 +5,18 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from app.core.parsing import parse_address, parse_interface, parse_mac, parse_name, parse_port_id
-from app.core.values import Port, Stored
+from app.core.parsing import Invalid, parse_address, parse_interface, parse_mac, parse_name, parse_port_id
+from app.core.values import VLAN_LAST, AddressPair, Port, Stored
 from app.service import PortStatus
 from rest import query as queries
 from rest import writing
 from rest.exchange import Answer, Call, Written, life, shown
+from rest.fields import parse_switch
 from rest.paging import page
-from rest.schemas import PORT, parse_switch
+from rest.schemas import PORT
 
 STATES = ("building", "active", "down", "error")
-FILTERS = ("switch", "interface", "group", "mac", "ip", "state")
+FILTERS = ("switch", "interface", "group", "mac", "ip", "vlan", "state")
 
 
 def document(port: Port) -> dict[str, Any]:
@@ -23,17 +24,27 @@ def document(port: Port) -> dict[str, Any]:
         "binding": _binding(port),
         "mac": port.mac,
         "addresses": list(port.addresses),
+        "allowed_address_pairs": [_pair(pair) for pair in port.allowed_address_pairs],
+        "vlan": port.vlan,
         "groups": list(port.groups),
         "egress": port.egress,
+        "spoof_guard": port.spoof_guard,
+        "dhcp_server": port.dhcp_server,
+        "enabled": port.enabled,
         "labels": dict(port.labels),
     }
+
+
+def _pair(pair: AddressPair) -> dict[str, str]:
+    return {"address": pair.address} | ({"mac": pair.mac} if pair.mac else {})
 
 
 def _binding(port: Port) -> dict[str, Any] | None:
     if port.binding is None:
         return None
     plug = {"interface": port.binding.interface} if port.binding.interface else {"ofport": port.binding.ofport}
-    return {"switch": port.binding.switch, **plug}
+    tag = {"tag": port.binding.tag} if port.binding.tag else {}
+    return {"switch": port.binding.switch, **plug, **tag}
 
 
 def status_of(call: Call, port: Port) -> PortStatus:
@@ -44,8 +55,7 @@ def status_of(call: Call, port: Port) -> PortStatus:
 
 
 def view(call: Call, stored: Stored) -> dict[str, Any]:
-    port = stored.value
-    assert isinstance(port, Port)
+    port = _port(stored)
     now = status_of(call, port)
     status = {
         "state": now.state,
@@ -55,8 +65,17 @@ def view(call: Call, stored: Stored) -> dict[str, Any]:
         "ofport": now.ofport,
         "flows": now.flows,
         "realized_revision": now.applied_revision,
+        "conntrack_zone": _zone(call, port),
     }
     return {"id": port.name, "tenant": port.tenant, **document(port), "status": status, **life(stored)}
+
+
+def _zone(call: Call, port: Port) -> int | None:
+    """The conntrack zone of its tenant in its segment; None if the port is gone since, and nobody else is there."""
+    try:
+        return call.firewall.inventory.zone(port.tenant, port.vlan)
+    except KeyError:
+        return None
 
 
 def list_all(call: Call) -> Answer:
@@ -82,14 +101,34 @@ def _filter(call: Call) -> Callable[[Port], bool]:
         (queries.values(call.query, "group", parse_name), lambda port: set(port.groups)),
         (queries.values(call.query, "mac", parse_mac), lambda port: {port.mac}),
         (queries.values(call.query, "ip", parse_address), lambda port: set(port.addresses)),
+        (queries.values(call.query, "vlan", _vlan), lambda port: {port.vlan}),
         (queries.choices(call.query, "state", STATES), lambda port: {status_of(call, port).state}),
     ]
     asked = [(wanted, has) for wanted, has in tests if wanted]
     return lambda port: all(not wanted.isdisjoint(has(port)) for wanted, has in asked)
 
 
+def _vlan(text: str) -> int:
+    if not (text.isascii() and text.isdigit() and int(text[:5]) <= VLAN_LAST):
+        raise Invalid("out_of_range", f"vlan is a number from 0 to {VLAN_LAST}")
+    return int(text)
+
+
 def get(call: Call) -> Answer:
-    return shown(view(call, call.firewall.inventory.get("port", *_id(call))))
+    """The port, with what its guard has dropped by reason; `status.drops` is null if the switch cannot say, and only
+    here: a list, and the answer of a write, would have to ask the switch for each port.
+    """
+    inventory, id = call.firewall.inventory, _id(call)
+    drops = call.firewall.port_drops(_port(inventory.get("port", *id)))
+    # The switch may have taken its time.
+    shown_port = view(call, inventory.get("port", *id))
+    shown_port["status"]["drops"] = drops
+    return shown(shown_port)
+
+
+def _port(stored: Stored) -> Port:
+    assert isinstance(stored.value, Port)
+    return stored.value
 
 
 def put(call: Call) -> Written:

@@ -11,15 +11,17 @@ from typing import Any
 
 from app.core.inventory import Inventory
 from app.core.parsing import parse_name
-from app.core.problems import NotFound
+from app.core.problems import NotFound, Problem
 from app.core.values import Group, Rule, Stored
 from rest.contradictions import RULES_MAX
 from rest.exchange import Answer, Call, Written, etag, life, shown
+from rest.fields import Pointers
 from rest.paging import page
 from rest.problems import Failure
 from rest.resources.groups import rule_document
-from rest.schemas import RULE, RULES, rules_of
-from rest.writing import Change, Condition
+from rest.rule_bodies import alone, rule_pointers, rules_of
+from rest.schemas import RULE, RULES
+from rest.writing import Change, Condition, translated
 
 Edit = Callable[[Group], tuple[Rule, ...]]
 
@@ -39,8 +41,14 @@ def list_all(call: Call) -> Answer:
 
 def put_all(call: Call) -> Written:
     """Replace the whole set at once; `changed` counts by content: a rule changed is one removed and one added."""
-    rules = rules_of(RULES.read(call.document()))
-    change = _edit(call, Condition.of(call.headers), lambda group: rules)
+    items = RULES.read(call.document())
+    rules = rules_of(items)
+    change = _edit(
+        call,
+        Condition.of(call.headers),
+        lambda group: rules,
+        pointers=lambda group: rule_pointers(group.rules, items, "#"),
+    )
     old, new = set(_group(change.before).rules), set(_group(change.after).rules)
     changed = {"added": len(new - old), "removed": len(old - new), "kept": len(new & old)}
 
@@ -102,9 +110,15 @@ def delete(call: Call) -> Written:
     return Written(change.revision, lambda: Answer(204))
 
 
-def _edit(call: Call, condition: Condition, edit: Edit, key: str | None = None) -> Change:
+def _edit(
+    call: Call,
+    condition: Condition,
+    edit: Edit,
+    key: str | None = None,
+    pointers: Callable[[Group], Pointers] = lambda group: alone,
+) -> Change:
     """Give the group the rules that `edit` makes of it. With `key`, ``If-None-Match`` is about that rule being there;
-    all other conditions are about the group's revision.
+    all other conditions are about the group's revision. `pointers` lead from the new group to places in the body.
     """
 
     def change(inventory: Inventory, now: str) -> Change:
@@ -112,8 +126,11 @@ def _edit(call: Call, condition: Condition, edit: Edit, key: str | None = None) 
         is_there = key is None or _group(before).rule(key) is not None
         Condition(none_match=condition.none_match).check(before.revision if is_there else None)
         replace(condition, none_match=None).check(before.revision)
-        after = inventory.put(replace(_group(before), rules=edit(_group(before))), now)
-        return Change(before, after, inventory.revision)
+        group = replace(_group(before), rules=edit(_group(before)))
+        try:
+            return Change(before, inventory.put(group, now), inventory.revision)
+        except Problem as problem:
+            raise translated(problem, pointers(group)) from None
 
     return call.firewall.write(change)
 

@@ -1,12 +1,13 @@
-"""/v1/tenants: owners of ports, groups and a conntrack zone."""
+"""/v1/tenants: owners of ports, groups, address groups and conntrack zones."""
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 from app.core.inventory import Inventory
 from app.core.parsing import parse_name
-from app.core.values import Stored, Tenant
+from app.core.values import Group, Stored, Tenant
 from rest import query as queries
 from rest import writing
 from rest.exchange import Answer, Call, Written, life, shown
@@ -25,13 +26,17 @@ def view(call: Call, stored: Stored) -> dict[str, Any]:
 
 
 def status(call: Call, stored: Stored) -> dict[str, Any]:
-    """What the tenant has. Yields to nobody; a tenant that is gone since has nothing."""
+    """What the tenant has; `conntrack_zone` is that of untagged ports, `zones` are those of all its segments.
+    Yields to nobody; a tenant that is gone since has nothing.
+    """
     name, inventory = stored.value.id[0], call.firewall.inventory
     if not inventory.find("tenant", name):
-        return {"conntrack_zone": None, "ports": 0, "active_ports": 0}
+        return {"conntrack_zone": None, "zones": [], "ports": 0, "active_ports": 0}
     ports = inventory.list("port", name)
     active = sum(call.firewall.port_status(port.value).state == "active" for port in ports)  # type: ignore[arg-type]
-    return {"conntrack_zone": call.firewall.zone(name), "ports": len(ports), "active_ports": active}
+    zones = [{"vlan": vlan, "zone": zone} for vlan, zone in inventory.zones(name)]
+    own = call.firewall.zone(name)
+    return {"conntrack_zone": own, "zones": zones, "ports": len(ports), "active_ports": active}
 
 
 def list_all(call: Call) -> Answer:
@@ -59,11 +64,18 @@ def patch(call: Call) -> Written:
 
 
 def delete(call: Call) -> Written:
-    """409 ``in_use`` while it has ports or groups, unless ``?cascade=true`` takes them along."""
+    """409 ``in_use`` while it has ports, groups or address groups, unless ``?cascade=true`` takes them along."""
     tenant = call.params["tenant"]
 
-    def clear(inventory: Inventory) -> None:
-        for kind in ("port", "group"):
+    def clear(inventory: Inventory, now: str) -> None:
+        for stored in inventory.list("port", tenant):
+            inventory.delete("port", *stored.value.id)
+        # Rules may name each other's groups in a circle.
+        for stored in inventory.list("group", tenant):
+            assert isinstance(stored.value, Group)
+            if any(rule.remote for rule in stored.value.rules):
+                inventory.put(replace(stored.value, rules=()), now)
+        for kind in ("group", "address_group"):
             for stored in inventory.list(kind, tenant):
                 inventory.delete(kind, *stored.value.id)
 

@@ -5,9 +5,9 @@ from __future__ import annotations
 from typing import Any
 
 from app.core.parsing import (
-    ICMP,
     PORT_PROTOCOLS,
     Invalid,
+    family_of,
     parse_address,
     parse_mac,
     parse_name,
@@ -15,14 +15,16 @@ from app.core.parsing import (
     parse_protocol,
     protocol_name,
 )
+from app.core.rules import ICMP_OF
 from app.core.trace import Question, Trace
+from app.core.values import VLAN_LAST
 from rest import query as queries
 from rest.exchange import Answer, Call
 from rest.problems import Fault, invalid_query
 from rest.query import wrong
 
 STATES = ("new", "established", "related", "invalid")
-PARAMETERS = ("src", "dst", "proto", "sport", "dport", "icmp_type", "icmp_code", "ct_state", "mac", "ip")
+PARAMETERS = ("src", "dst", "proto", "sport", "dport", "icmp_type", "icmp_code", "ct_state", "mac", "ip", "vlan")
 
 
 def get(call: Call) -> Answer:
@@ -50,6 +52,7 @@ def _question(call: Call) -> Question:
         state=queries.choice(query, "ct_state", STATES) or "new",  # type: ignore[arg-type]
         mac=queries.value(query, "mac", parse_mac),
         address=queries.value(query, "ip", parse_address),
+        vlan=queries.number(query, "vlan", 0, VLAN_LAST),
     )
     if faults := list(_contradictions(question)):
         raise invalid_query(faults)
@@ -63,8 +66,29 @@ def _contradictions(question: Question) -> list[Fault]:
     faults = []
     if question.protocol not in PORT_PROTOCOLS:
         faults += [wrong(p, f"proto {name} has no ports", "proto=tcp") for p, n in ports.items() if n is not None]
-    if question.protocol != ICMP:
+    if question.protocol not in ICMP_OF.values():
         faults += [wrong(p, f"proto {name} has no {p}", "proto=icmp") for p, n in types.items() if n is not None]
+    ends = {"src": question.source, "dst": question.target}
+    if question.vlan is not None and not any(end.startswith("ip:") for end in ends.values()):
+        faults.append(wrong("vlan", "vlan is the segment of an ip: end, and there is none", code="not_applicable"))
+    return [*faults, *_families(question, ends)]
+
+
+def _families(question: Question, ends: dict[str, str]) -> list[Fault]:
+    """Addresses that are no pair, and ICMP of the other family."""
+    addresses = {name: end.removeprefix("ip:") for name, end in ends.items() if end.startswith("ip:")}
+    if question.address is not None:
+        addresses["ip"] = question.address
+    said = [(name, family_of(address)) for name, address in addresses.items()]
+    faults = [
+        wrong(name, f"{name} is {family}, {said[0][0]} is {said[0][1]}", code="family_mismatch")
+        for name, family in said[1:]
+        if family != said[0][1]
+    ]
+    if said and question.protocol in ICMP_OF.values() and question.protocol != ICMP_OF[said[0][1]]:
+        fitting = f"proto={protocol_name(ICMP_OF[said[0][1]])}"
+        detail = f"{said[0][1]} has no {protocol_name(question.protocol)}"
+        faults.append(wrong("proto", detail, fitting, "family_mismatch"))
     return faults
 
 

@@ -41,7 +41,7 @@ def test_a_reconnect_and_a_restart_send_nothing(connected: connect.Result) -> No
 
 def test_a_change_sends_its_own_flows_only(connected: connect.Result) -> None:
     assert connected.rule.flow_mods == [1, 1]
-    assert all(number <= 12 for number in connected.port.flow_mods)
+    assert all(number <= 32 for number in connected.port.flow_mods)
 
 
 def test_the_peer_is_given_the_same_flows(bench: Site, connected: connect.Result) -> None:

@@ -61,7 +61,7 @@ def test_a_value_that_does_not_fit_its_field_is_refused(match: dict[str, int]) -
 
 def test_an_unknown_field_is_refused() -> None:
     with pytest.raises(KeyError):
-        flow(0, 1, ipv6_src=1)
+        flow(0, 1, mpls_label=1)
 
 
 @pytest.mark.parametrize("value", [-1, 1 << 32])

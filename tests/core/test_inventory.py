@@ -123,10 +123,17 @@ def test_a_switch_name_means_one_switch(inventory: Inventory) -> None:
 
 def test_an_interface_name_wins_over_its_number_and_the_other_is_named(inventory: Inventory) -> None:
     inventory.put(port("blue", "p2", 2, groups=(), binding=Binding(SW1, ofport=5)), NOW)
-    assert inventory.bound_to(SW1, "v1", 5) == (("red", "p1"), ("blue", "p2"))
-    assert inventory.bound_to(SW1, "v1", 6) == (("red", "p1"), None)
-    assert inventory.bound_to(SW1, "v9", 5) == (("blue", "p2"), None)
-    assert inventory.bound_to(SW2, "v1", 5) == (None, None)
+    assert inventory.bound_to(SW1, "v1", 5) == {0: [("red", "p1"), ("blue", "p2")]}
+    assert inventory.bound_to(SW1, "v1", 6) == {0: [("red", "p1")]}
+    assert inventory.bound_to(SW1, "v9", 5) == {0: [("blue", "p2")]}
+    assert inventory.bound_to(SW2, "v1", 5) == {}
+
+
+def test_a_tag_is_bound_apart_from_its_interface(inventory: Inventory) -> None:
+    inventory.put(port("red", "sub", 2, groups=(), binding=Binding(SW1, "v1", tag=7)), NOW)
+    assert inventory.bound_to(SW1, "v1", 5) == {0: [("red", "p1")], 7: [("red", "sub")]}
+    with pytest.raises(BindingConflict, match="tag 7"):
+        inventory.put(port("blue", "other", 3, groups=(), binding=Binding(SW1, "v1", tag=7)), NOW)
 
 
 # -- numbers

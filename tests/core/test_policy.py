@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from itertools import product
+from zlib import crc32
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from app.core import policy
+from app.core.pipeline import Table
 from app.core.policy import is_tighter, port_masks
 from app.core.values import Policy, Rule
 from tests.model.invariants import check_flows
@@ -19,6 +22,12 @@ PORTS = st.tuples(st.integers(0, 65535), st.integers(0, 65535)).map(lambda pair:
 
 def tcp(key: str, low: int, high: int, cidr: str | None = None) -> Rule:
     return Rule(key, "ingress", "IPv4", 6, (low, high), remote_cidr=cidr)
+
+
+def of(some: Iterable[Rule], egress: str) -> Policy:
+    """A policy of these rules, with a number for each address set that they name."""
+    sets = tuple((remote, crc32(str(remote).encode())) for remote in {rule.remote for rule in some if rule.remote})
+    return Policy(7, 9, tuple(enumerate(some, 1)), egress, sets=sets)  # type: ignore[arg-type]
 
 
 # -- port masks
@@ -67,14 +76,16 @@ def test_port_masks_are_the_fewest_prefixes() -> None:
 
 @given(rule_sets, st.sampled_from(("any", "rules")))
 def test_flows_of_a_policy_never_overlap_at_one_priority(some: tuple[Rule, ...], egress: str) -> None:
-    flows = list(policy.flows(Policy(7, 9, tuple(enumerate(some, 1)), egress)))  # type: ignore[arg-type]
+    flows = list(policy.flows(of(some, egress)))
     check_flows(flows)
     assert len({flow.cookie for flow in flows}) == len(flows)
 
 
 def test_specificity_is_injective_and_fits_a_priority() -> None:
-    """Up to the 128 address bits of IPv6."""
-    numbers = [policy._specificity(*bits) for bits in product(range(129), range(17), range(4))]
+    """Up to the 128 address bits of IPv6, and an address set. With ports only the protocol is matched."""
+    ports = [(source, target, 1) for source, target in product(range(17), range(17)) if source or target]
+    asked = [*ports, *((0, 0, depth) for depth in range(4))]
+    numbers = [policy._specificity(where, *detail) for where, detail in product(range(130), asked)]
     assert len(set(numbers)) == len(numbers)
     assert min(numbers) > 1, "1 is the default egress"
     assert max(numbers) < 65536
@@ -124,8 +135,7 @@ def test_egress_rules_count_where_egress_is_by_rules() -> None:
 @given(st.lists(rules(), max_size=4), st.lists(rules(), max_size=4), st.sampled_from(("any", "rules")))
 def test_what_is_not_tighter_allows_all_that_was_allowed(old: list[Rule], new: list[Rule], egress: str) -> None:
     def allowed(some: list[Rule]) -> set[object]:
-        flows = policy.flows(Policy(1, 1, tuple(enumerate(some, 1)), egress))  # type: ignore[arg-type]
-        return {f.match for f in flows if f.table == 60}
+        return {f.match for f in policy.flows(of(some, egress)) if f.table == Table.POLICY}
 
     if not is_tighter(old, new, egress):  # type: ignore[arg-type]
         assert allowed(old) <= allowed(new)

@@ -6,7 +6,7 @@ import pytest
 
 from app.core import policy
 from app.core.pipeline import Reg, Table, Way
-from app.core.simulator import Classifier, Packet
+from app.core.simulator import Classifier, Packet, tuple_of
 from app.core.values import Policy, Rule
 from tests.core.world import EXT, ICMP, TCP, UDP, VM1, VM2, Vm, World, arp_packet, between, ip_packet, seed, tcp_in
 
@@ -75,9 +75,12 @@ def test_arp_requests_reach_the_owner_only(world: World) -> None:
 
 
 @pytest.mark.parametrize("op", [1, 2])
-def test_announcements_from_outside_reach_every_port_and_those_of_vms_leave(world: World, op: int) -> None:
+def test_announcements_reach_everybody(world: World, op: int) -> None:
     assert world.send(arp_packet(1, op, EXT.mac, EXT.address, EXT.address)).ports == {2, 3}
-    assert world.send(arp_packet(2, op, VM1.mac, VM1.address, VM1.address)).ports == {1}
+    assert world.send(arp_packet(2, op, VM1.mac, VM1.address, VM1.address)).ports == {1, 3}
+
+
+def test_a_probe_for_an_own_address_leaves(world: World) -> None:
     assert world.send(arp_packet(2, 1, VM1.mac, "0.0.0.0", VM1.address)).ports == {1}
 
 
@@ -119,9 +122,9 @@ def test_an_unrelated_tightening_keeps_connections_and_labels_them_anew(world: W
 def test_icmp_errors_about_an_allowed_connection_pass_and_others_do_not(world: World) -> None:
     world.send(between(VM1, EXT, UDP, 40000, 53))
     error = between(EXT, VM1, ICMP, 3, 3)
-    inner = (UDP, *(between(VM1, EXT, UDP)[f] for f in ("ipv4_src", "ipv4_dst")), 40000, 53)
+    inner = tuple_of(between(VM1, EXT, UDP, 40000, 53))
     assert world.simulator.send(error, inner).ports == {2}
-    assert world.simulator.send(error, (*inner[:4], 54)).ports == set()
+    assert world.simulator.send(error, inner._replace(second=54)).ports == set()
 
 
 @pytest.mark.parametrize(

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
+from app.core.addresses import address_number
 from app.core.inventory import Inventory
 from app.core.pipeline import BROADCAST
-from app.core.plugged import ipv4_number
 from app.core.program import Program
 from app.core.simulator import Classifier, Outcome, Packet, Simulator
 from app.core.values import Binding, Group, Port, Rule, SwitchPort, Tenant
@@ -27,7 +27,7 @@ def ip_packet(in_port: int, eth: tuple[str, str], ip: tuple[str, str], protocol:
     """An IPv4 packet; `a`, `b` are its ports, or ICMP type and code."""
     packet = {
         "in_port": in_port, "eth_src": mac_number(eth[0]), "eth_dst": mac_number(eth[1]), "eth_type": 0x0800,
-        "ipv4_src": ipv4_number(ip[0]), "ipv4_dst": ipv4_number(ip[1]), "ip_proto": protocol,
+        "ipv4_src": address_number(ip[0]), "ipv4_dst": address_number(ip[1]), "ip_proto": protocol,
     }  # fmt: skip
     return packet | dict(zip(LAYER_4.get(protocol, ()), (a, b), strict=False))
 
@@ -36,7 +36,7 @@ def arp_packet(in_port: int, op: int, sha: str, spa: str, tpa: str, eth_src: str
     return {
         "in_port": in_port, "eth_src": mac_number(eth_src or sha), "eth_type": 0x0806, "arp_op": op,
         "eth_dst": mac_number(eth_dst) if eth_dst else BROADCAST, "arp_sha": mac_number(sha),
-        "arp_spa": ipv4_number(spa), "arp_tpa": ipv4_number(tpa), "arp_tha": 0,
+        "arp_spa": address_number(spa), "arp_tpa": address_number(tpa), "arp_tha": 0,
     }  # fmt: skip
 
 

@@ -61,6 +61,13 @@ def blocks() -> list[str]:
     return ["\n".join(line[3:] for line in block.splitlines()) for language, block in found if not language]
 
 
+def prefixes() -> str:
+    """The command for Open vSwitch before 3.5."""
+    found = re.search(r"```\n(ovs-vsctl --id.*?)\n```", README, re.DOTALL)
+    assert found
+    return found[1]
+
+
 def test_the_readmes_way_to_ones_own_bridge(site: tuple[Fabric, Controller, Shell]) -> None:
     fabric, controller, shell = site
     register, hand_over = blocks()
@@ -72,6 +79,8 @@ def test_the_readmes_way_to_ones_own_bridge(site: tuple[Fabric, Controller, Shel
     controller.wait_connected()
     controller.settle()
     fabric.ovs.settle()
+    shell(prefixes())
+    assert "ipv6_src" in fabric.ovs.vsctl("--columns=prefixes", "list", "flow_table")
     assert '"applied_revision"' in shell(f'{register.splitlines()[0]}\ncurl -sH "$T" $V1/switches')
     assert fabric.tcp("outside", "web", 443)
     assert not fabric.tcp("outside", "web", 80)

@@ -9,14 +9,14 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 
 from app.core.pipeline import CtState
-from app.core.simulator import Connection, Packet, Simulator, TupleKey
+from app.core.simulator import Connection, FiveTuple, Packet, Simulator
 
 
 @dataclass(slots=True)
 class Hesitant(Simulator):
     """A switch whose connections are new until answered."""
 
-    answered: set[tuple[int, TupleKey]] = field(default_factory=set)
+    answered: set[tuple[int, FiveTuple]] = field(default_factory=set)
 
     def _look(self, zone: int, packet: Packet) -> tuple[int, Connection | None]:
         state, connection = Simulator._look(self, zone, packet)

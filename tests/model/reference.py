@@ -1,193 +1,246 @@
 """What the firewall means, told a second time: no flows, no tables, no registers, no labels, no epochs.
 
-Only the operator's values and what is plugged where, a packet, and for every tenant the connections that it has seen.
-It shares with the compiler nothing but `app.core.values` and the names of a packet's fields.
+Only the operator's values and what is plugged where, a frame, and for every tenant and segment the connections that
+were seen. It shares with the compiler nothing but `app.core.values` and the names of a packet's fields.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass, field
-from ipaddress import IPv4Address, IPv4Network
 
-from app.core.values import Group, Port, Rule
+from app.core.values import Port
+from tests.model.frames import (
+    ARP,
+    EVERYBODY,
+    LIMITED_BROADCAST,
+    LOCAL,
+    MLD_QUERY,
+    MLD_REPORTS,
+    NA,
+    ND,
+    NS,
+    RA,
+    RARP,
+    REDIRECT,
+    REPLY,
+    REQUEST,
+    RS,
+    WHOLE,
+    Five,
+    Frame,
+)
+from tests.model.reference_bridge import Bridge, Goal, Out
+from tests.model.reference_guard import asks_for_an_address, refusal
 
-Packet = Mapping[str, int]
-Tuple = tuple[int, int, int, int, int]  # protocol, source, destination, source port or type, destination port or code
-Known = dict[str, set[Tuple]]
-
-IPV4, ARP = 0x0800, 0x0806
-ICMP, TCP, UDP, SCTP = 1, 6, 17, 132
-REQUEST, REPLY = 1, 2
-EVERYBODY, LIMITED_BROADCAST = 0xFFFFFFFFFFFF, 0xFFFFFFFF
-CLIENT, SERVER = 68, 67
-LOCAL = 0xFFFFFFFE
-ANSWER = {8: 0, 13: 14, 15: 16}  # ICMP requests; no other message begins anything
+ALL_DHCP_SERVERS = 0xFF02 << 112 | 1 << 16 | 2  # ff02::1:2 (RFC 8415)
+Zone = tuple[str, int]  # tenant and segment
+Known = dict[Zone, set[Five]]
 
 
 @dataclass(frozen=True)
-class Bridge:
-    """What is plugged into one switch, as the operator sees it. `local`: the MAC of LOCAL where that is trusted."""
+class Answer:
+    """Where the frame comes out; the guard that refused it, if one did; whether it is certain that it is counted."""
 
-    ports: Mapping[int, Port]
-    groups: Mapping[tuple[str, ...], Group]
-    uplinks: frozenset[int]
-    local: int | None = None
+    outs: set[Out] = field(default_factory=set)
+    refused: str | None = None
+    certain: bool = True
 
-    def owner(self, mac: int) -> int | None:
-        return next((ofport for ofport, port in self.ports.items() if number_of_mac(port) == mac), None)
 
-    def allows(self, ofport: int, direction: str, about: Tuple) -> bool:
-        """Does the port's policy let it open (egress) or accept (ingress) this connection?"""
-        port = self.ports[ofport]
-        if direction == "egress" and port.egress == "any":
-            return True
-        remote = IPv4Address(about[2] if direction == "egress" else about[1])
-        rules = (rule for name in port.groups for rule in self.groups[port.tenant, name].rules)
-        return any(rule.direction == direction and admits(rule, remote, about) for rule in rules)
+@dataclass(frozen=True)
+class Verdict:
+    """What one end says of a packet; if it passes, perhaps a zone learns of the connection."""
 
-    def outside(self, packet: Packet) -> set[int]:
-        """Where a frame goes that is not for a local port."""
-        trusted = {LOCAL} if self.local is not None else set()
-        if self.local == packet["eth_dst"]:
-            return trusted
-        if packet["in_port"] not in self.ports or packet["eth_dst"] >> 40 & 1:
-            return set(self.uplinks) | trusted
-        return set(self.uplinks) or trusted
+    passes: bool
+    learns: Zone | None = None
+
+
+NO = Verdict(False)
 
 
 @dataclass
 class Reference:
-    """The firewall. `known` holds, for each tenant, the first packets of the connections that it has seen."""
+    """The firewall. `known` holds, for each zone, the first packets of the connections that it has seen."""
 
     known: Known = field(default_factory=dict)
 
-    def deliver(self, bridge: Bridge, packet: Packet, inner: Tuple | None = None) -> set[int]:
-        """Who receives the packet. An ICMP error is about the packet `inner`."""
-        sender = bridge.ports.get(packet["in_port"])
-        if sender is None:
-            receivers = self._from_outside(bridge, packet, inner)
-        elif packet.get("vlan_vid") or packet["eth_src"] != number_of_mac(sender):
-            receivers = set()
-        elif packet["eth_type"] == ARP:
-            receivers = _arp_from(sender, bridge, packet)
-        elif packet["eth_type"] == IPV4:
-            receivers = self._ipv4_from(sender, bridge, packet, inner)
-        else:
-            receivers = set()
-        return receivers - {packet["in_port"]}
+    def deliver(self, bridge: Bridge, frame: Frame) -> Answer:
+        if bridge.is_vm(frame["in_port"]):
+            return self._from_vm(bridge, frame)
+        trusted = bridge.uplinks | ({LOCAL} if bridge.local is not None else set())
+        if frame["in_port"] not in trusted or bridge.impersonates(frame):
+            return Answer()
+        return Answer(self._from_outside(bridge, frame))
 
-    def _ipv4_from(self, sender: Port, bridge: Bridge, packet: Packet, inner: Tuple | None) -> set[int]:
-        if packet["ipv4_src"] in numbers(sender):
-            return self._judge(bridge, packet, inner)
-        source = packet["ipv4_src"] == 0 and packet.get("udp_src") == CLIENT
-        target = packet["ipv4_dst"] == LIMITED_BROADCAST and packet.get("udp_dst") == SERVER
-        return bridge.outside(packet) if source and target and packet["eth_dst"] == EVERYBODY else set()
+    def _from_vm(self, bridge: Bridge, frame: Frame) -> Answer:
+        sender = bridge.sender(frame)
+        if sender is None or not sender.enabled:
+            return Answer()
+        if frame.vlan_vid and bridge.seat(frame)[1] == 0:
+            return Answer(refused="ethertype")
+        refused = refusal(sender, frame, bridge.listed)
+        if refused:
+            return Answer(refused=refused)
+        if _leaves_at_once(sender, frame):
+            return Answer(bridge.outs(frame, Goal(outside=True)))
+        goal = _neighbourhood(bridge, frame)
+        if goal is not None:
+            return Answer(bridge.outs(frame, goal))
+        outs = self._on_the_way(bridge, frame)
+        return Answer(outs) if outs else self._stopped(bridge, sender, frame)
 
-    def _from_outside(self, bridge: Bridge, packet: Packet, inner: Tuple | None) -> set[int]:
-        from_local = packet["in_port"] == LOCAL and bridge.local is not None
-        if not from_local and packet["in_port"] not in bridge.uplinks:
+    def _stopped(self, bridge: Bridge, sender: Port, frame: Frame) -> Answer:
+        """By the last of the guards, if only DHCP servers say it; answers and what goes nowhere need not be asked."""
+        about = frame.inner or frame.connection if frame.family else None
+        if about is None or not bridge.policies.forbids(sender, "egress", about):
+            return Answer()
+        asked = frame.to_many or bridge.by_mac(sender.vlan, frame["eth_dst"]) != Goal()
+        _, answers = recall(self.known.get((sender.tenant, sender.vlan), set()), about, frame.inner)
+        return Answer(refused="dhcp", certain=not answers and frame.inner is None and frame.fragment == WHOLE and asked)
+
+    def _from_outside(self, bridge: Bridge, frame: Frame) -> set[Out]:
+        goal = _neighbourhood(bridge, frame)
+        if frame.icmp6 in (RA, RS, REDIRECT, MLD_QUERY) or (frame.icmp6 in ND and not frame.well_formed):
+            goal = _from_router(bridge, frame)
+        elif frame.family == 4 and frame.is_dhcp("server") and _to_everybody(frame):
+            goal = Goal(bridge.everybody(frame.vlan), outside=True, copied=True)
+        return bridge.outs(frame, goal) if goal is not None else self._on_the_way(bridge, frame)
+
+    def _on_the_way(self, bridge: Bridge, frame: Frame) -> set[Out]:
+        """What is neither refused nor about the neighbourhood itself."""
+        if frame.family is None:
+            return bridge.outs(frame, _by_mac_alone(bridge, frame))
+        return self._to_many(bridge, frame) if frame.to_many else self._to_one(bridge, frame)
+
+    def _to_many(self, bridge: Bridge, frame: Frame) -> set[Out]:
+        """Everybody who may hear it does; nobody remembers."""
+        sender, segment, allows = bridge.sender(frame), bridge.segment(frame), bridge.policies.allows
+        if frame.fragment:
+            return bridge.outs(frame, Goal(outside=True)) if sender is None else set()
+        if sender and not (_asks_dhcp(frame) or allows(sender, "egress", frame.five)):
             return set()
-        if packet.get("vlan_vid"):
-            return bridge.outside(packet)
-        if bridge.owner(packet["eth_src"]) is not None:
+        hears = bridge.policies.hears_many
+        hearers = (seat for seat in bridge.everybody(segment) if hears(bridge.seats[seat], frame.five))
+        return bridge.outs(frame, Goal(tuple(hearers), outside=True, copied=True))
+
+    def _to_one(self, bridge: Bridge, frame: Frame) -> set[Out]:
+        """Every local end must be allowed what the connection was to it when it began; then its zone knows it."""
+        sender, goal = bridge.sender(frame), bridge.by_mac(bridge.segment(frame), frame["eth_dst"])
+        said = self._end(bridge, sender, frame, sends=True) if sender else Verdict(True)
+        if not said.passes:
             return set()
-        if packet["eth_type"] == ARP:
-            return _deliver_arp(bridge, packet)
-        if packet["eth_type"] == IPV4 and packet["eth_dst"] == EVERYBODY and packet["ipv4_dst"] == LIMITED_BROADCAST:
-            return set(bridge.ports if _from_dhcp_server(packet) else ()) | bridge.outside(packet)
-        if bridge.owner(packet["eth_dst"]) is None:
-            return bridge.outside(packet)
-        return self._judge(bridge, packet, inner) if packet["eth_type"] == IPV4 else set()
+        heard = {seat: self._end(bridge, bridge.seats[seat], frame, sends=False) for seat in goal.seats}
+        hearers = tuple(seat for seat, verdict in heard.items() if verdict.passes)
+        if hearers or goal.outside:
+            for verdict in (said, *(heard[seat] for seat in hearers)):
+                if verdict.learns and frame.connection:
+                    self.known.setdefault(verdict.learns, set()).add(frame.connection)
+        return bridge.outs(frame, Goal(hearers, goal.outside))
 
-    def _judge(self, bridge: Bridge, packet: Packet, inner: Tuple | None) -> set[int]:
-        """Every local party must be allowed what the connection was to it when it began; then all of them know it."""
-        target = bridge.owner(packet["eth_dst"])
-        receivers = bridge.outside(packet) if target is None else {target}
-        first = tuple_of(packet)
-        learn = []
-        for ofport, sends in ((packet["in_port"], True), (target, False)):
-            if ofport not in bridge.ports:
-                continue
-            mine = self.known.setdefault(bridge.ports[ofport].tenant, set())
-            original, answers = _recall(mine, first, inner)
-            if original is None and (inner is not None or not _may_begin(first)):
-                return set()
-            if original is None and packet["in_port"] not in bridge.ports and _from_dhcp_server(packet):
-                return receivers  # infrastructure: nobody learns of it
-            if not bridge.allows(ofport, "egress" if sends != answers else "ingress", original or first):
-                return set()
-            learn += [] if original else [mine]
-        for mine in learn:
-            mine.add(first)
-        return receivers
+    def _end(self, bridge: Bridge, port: Port, frame: Frame, sends: bool) -> Verdict:
+        if frame.fragment == WHOLE and bridge.policies.passes(port, "egress" if sends else "ingress", frame.five):
+            return Verdict(True)
+        about = frame.connection
+        if about is None:
+            return NO
+        zone = port.tenant, port.vlan
+        original, answers = recall(self.known.get(zone, set()), about, frame.inner)
+        if original is None and (frame.inner is not None or not about.begins):
+            return NO
+        if original is None and bridge.sender(frame) is None and frame.is_dhcp("server"):
+            return Verdict(True)  # infrastructure: nobody learns of it
+        role = "egress" if sends != answers else "ingress"
+        if not bridge.policies.allows(port, role, original or about):  # type: ignore[arg-type]
+            return NO
+        return Verdict(True, None if original else zone)
 
 
-def _recall(mine: set[Tuple], first: Tuple, inner: Tuple | None) -> tuple[Tuple | None, bool]:
+def recall(mine: set[Five], about: Five, inner: Five | None) -> tuple[Five | None, bool]:
     """The first packet of the connection that this one belongs to, and whether this one answers it."""
-    asked = inner or first
+    asked = inner or about
+    if asked in mine:
+        return asked, inner is not None  # an error goes against the packet that it is about
     for original in mine:
-        if asked in (original, answer(original)):
-            # An error goes against the packet that it is about.
-            return original, (asked == original) == (inner is not None)
+        if asked == original.answer:
+            return original, inner is None
     return None, False
 
 
-def _arp_from(sender: Port, bridge: Bridge, packet: Packet) -> set[int]:
-    own = numbers(sender)
-    if packet["arp_sha"] != number_of_mac(sender):
-        return set()
-    if packet["arp_op"] == REQUEST and packet["arp_spa"] == 0 and packet["arp_tpa"] in own:
-        return bridge.outside(packet)
-    return _deliver_arp(bridge, packet) if packet["arp_spa"] in own else set()
+def _asks_dhcp(frame: Frame) -> bool:
+    return asks_for_an_address(frame) or (frame.is_dhcp("client") and frame.target == ALL_DHCP_SERVERS)
 
 
-def _deliver_arp(bridge: Bridge, packet: Packet) -> set[int]:
-    outside = packet["in_port"] not in bridge.ports
-    announces = packet["arp_op"] == REQUEST and packet["arp_spa"] == packet["arp_tpa"]
-    if announces or (packet["arp_op"] == REPLY and packet["eth_dst"] == EVERYBODY):
-        return bridge.outside(packet) | set(bridge.ports if outside else ())
-    if packet["arp_op"] == REQUEST:
-        target = next((o for o, port in bridge.ports.items() if packet["arp_tpa"] in numbers(port)), None)
-    else:
-        target = bridge.owner(packet["eth_dst"])
-    return bridge.outside(packet) if target is None else {target}
+def _to_everybody(frame: Frame) -> bool:
+    return frame["eth_dst"] == EVERYBODY and frame.target == LIMITED_BROADCAST
 
 
-def admits(rule: Rule, remote: IPv4Address, about: Tuple) -> bool:
-    protocol, _, _, first, second = about
-    return (
-        rule.protocol in (None, protocol)
-        and (rule.ports is None or rule.ports[0] <= second <= rule.ports[1])
-        and rule.icmp_type in (None, first)
-        and rule.icmp_code in (None, second)
-        and (rule.remote_cidr is None or remote in IPv4Network(rule.remote_cidr))
-    )
+def _leaves_at_once(sender: Port, frame: Frame) -> bool:
+    """What is for routers and switches only."""
+    if sender.spoof_guard == "off":
+        return False
+    reports = frame.icmp6 in MLD_REPORTS and frame.fragment == WHOLE
+    return frame["eth_type"] == RARP or reports or frame.icmp6 == RS
 
 
-def _from_dhcp_server(packet: Packet) -> bool:
-    return (packet["ip_proto"], packet.get("udp_src"), packet.get("udp_dst")) == (UDP, SERVER, CLIENT)
+def _by_mac_alone(bridge: Bridge, frame: Frame) -> Goal:
+    """Ethertypes that no policy knows pass if the operator lists them; others between uplinks only."""
+    goal = bridge.by_mac(bridge.segment(frame), frame["eth_dst"])
+    if frame.to_many:
+        return Goal(outside=True)
+    return goal if frame["eth_type"] in bridge.listed else Goal(outside=goal.outside)
 
 
-def _may_begin(first: Tuple) -> bool:
-    return first[0] != ICMP or first[3] in ANSWER
+def _from_router(bridge: Bridge, frame: Frame) -> Goal | None:
+    """What routers outside say needs no rule; what is badly formed, or said to routers, stays outside."""
+    if frame.to_many and ((frame.icmp6 == RA and frame.well_formed) or _asks_who_listens(frame)):
+        return Goal(bridge.everybody(frame.vlan), outside=True, copied=True)
+    if frame.icmp6 in (RA, REDIRECT) and frame.well_formed:
+        return None if frame.to_many else bridge.by_mac(frame.vlan, frame["eth_dst"])
+    return Goal(outside=True)
 
 
-def answer(original: Tuple) -> Tuple:
-    protocol, source, target, a, b = original
-    return (protocol, target, source, *((ANSWER[a], b) if protocol == ICMP else (b, a)))
+def _asks_who_listens(frame: Frame) -> bool:
+    return frame.icmp6 == MLD_QUERY and frame["icmpv6_code"] == 0 and frame.fragment == WHOLE
 
 
-def tuple_of(packet: Packet) -> Tuple:
-    prefix = {TCP: "tcp", UDP: "udp", SCTP: "sctp"}.get(packet["ip_proto"])
-    names = (f"{prefix}_src", f"{prefix}_dst") if prefix else ("icmpv4_type", "icmpv4_code")
-    a, b = (packet.get(name, 0) for name in names)
-    return packet["ip_proto"], packet["ipv4_src"], packet["ipv4_dst"], a, b
+def _neighbourhood(bridge: Bridge, frame: Frame) -> Goal | None:
+    """Where ARP and neighbour discovery go; None if it is something else."""
+    if frame["eth_type"] == ARP:
+        return _arp(bridge, frame)
+    sender = bridge.sender(frame)
+    unguarded = sender is not None and sender.spoof_guard == "off" and frame.fragment == WHOLE
+    if frame.icmp6 in (NS, NA) and (frame.well_formed or unguarded):
+        return _nd(bridge, frame)
+    if frame.icmp6 in (RA, REDIRECT) and unguarded and not frame.to_many:
+        return bridge.by_mac(bridge.segment(frame), frame["eth_dst"])
+    return None
 
 
-def number_of_mac(port: Port) -> int:
-    return int(port.mac.replace(":", ""), 16)
+def _arp(bridge: Bridge, frame: Frame) -> Goal:
+    segment, asks = bridge.segment(frame), frame["arp_op"] == REQUEST
+    announces = asks and frame["arp_spa"] == frame["arp_tpa"]
+    if announces or (frame["arp_op"] == REPLY and frame["eth_dst"] == EVERYBODY):
+        return Goal(bridge.everybody(segment), outside=True, copied=True)
+    if asks:
+        return _ask(bridge, frame, 4, frame["arp_tpa"], probes=frame["arp_spa"] == 0)
+    return bridge.by_mac(segment, frame["eth_dst"])
 
 
-def numbers(port: Port) -> set[int]:
-    return {int(IPv4Address(address)) for address in port.addresses}
+def _nd(bridge: Bridge, frame: Frame) -> Goal:
+    segment = bridge.segment(frame)
+    if frame.icmp6 == NS and frame["icmpv6_code"]:
+        return Goal(outside=True)  # whatever an unguarded port may mean by it
+    if frame.icmp6 == NS:
+        return _ask(bridge, frame, 6, frame["ipv6_nd_target"], probes=frame.source == 0)
+    if frame.to_many:
+        return Goal(bridge.everybody(segment), outside=True, copied=True)
+    return bridge.by_mac(segment, frame["eth_dst"])
+
+
+def _ask(bridge: Bridge, frame: Frame, family: int, number: int, probes: bool) -> Goal:
+    goal = bridge.by_address(bridge.segment(frame), family, number)
+    sender = bridge.sender(frame)
+    if probes and sender and sender.spoof_guard == "enforce" and goal == Goal((bridge.seat(frame),)):
+        return Goal(
+            outside=True
+        )  # whether anybody else has what is its own; unguarded ports are not looked at for that
+    return goal

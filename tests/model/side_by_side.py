@@ -2,22 +2,28 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from fnmatch import fnmatchcase
-from ipaddress import IPv4Address
 
 from app.core.inventory import Inventory
+from app.core.pipeline import Reason, Reg, Table
 from app.core.problems import Refused
 from app.core.program import Program
-from app.core.simulator import Classifier, Simulator
-from app.core.values import Binding, Group, Port, Switch, SwitchPort, Value
+from app.core.simulator import Classifier, FiveTuple, Outcome, Simulator
+from app.core.values import Binding, Port, Switch, SwitchPort, Value
 from tests.model import invariants
+from tests.model.claims import Claims
 from tests.model.conntrack import Hesitant
-from tests.model.packets import Packet, mac
-from tests.model.reference import LOCAL, Bridge, Reference, Tuple
-from tests.model.small_world import BR0, DEFAULT_UPLINKS, DPID, LOCAL_MAC
+from tests.model.frames import LOCAL, Five, Frame
+from tests.model.packets import mac
+from tests.model.reference import Answer, Reference
+from tests.model.reference_bridge import Bridge, Out, Seat
+from tests.model.reference_policy import Policies
+from tests.model.showing import show, show_path
+from tests.model.small_world import BR0, DEFAULT_UPLINKS, DPID, LISTED, LOCAL_MAC, TAGS
 
 NOW = "2026-01-01T00:00:00Z"
+KINDS = ("tenant", "group", "address_group", "port", "switch")
 
 
 class SideBySide:
@@ -27,36 +33,49 @@ class SideBySide:
         self.trust_local = trust_local
         self.inventory, self.replayed, self.numbers = Inventory(), Inventory(), invariants.Numbers()
         self.plugged: dict[int, str] = {}  # ofport -> interface
-        self.program = Program(self.inventory, DPID, DEFAULT_UPLINKS, trust_local)
+        self.program = Program(self.inventory, DPID, DEFAULT_UPLINKS, trust_local, (LISTED,))
         self.simulator: Simulator = (Hesitant if hesitant else Simulator)(Classifier(()))
         self.reference = Reference()
+        self._bridge: Bridge | None = None
         self.follow()
 
     # -- changes
 
     def put(self, value: Value) -> bool:
-        """False if the inventory refuses."""
-        try:
-            self.inventory.put(value, NOW)
-        except Refused:
-            return False
-        return True
+        """False if the inventory refuses, which it does when it has to."""
+        return self._try(self.claims().forbid_put(value), lambda: self.inventory.put(value, NOW))
 
     def delete(self, kind: str, *id: str) -> bool:
+        forbidden = self.claims().forbid_delete(self.inventory.get(kind, *id).value)
+        return self._try(forbidden, lambda: self.inventory.delete(kind, *id))
+
+    def _try(self, forbidden: bool, change: Callable[[], object]) -> bool:
+        refusal: Refused | None = None
         try:
-            self.inventory.delete(kind, *id)
-        except Refused:
-            return False
-        if kind == "tenant":
-            self.reference.known.pop(id[0], None)  # its zone is gone, and with it what the zone knew
-        return True
+            change()
+        except Refused as refused:
+            refusal = refused
+        assert forbidden == (refusal is not None), f"refused: {refusal!r}"
+        self._forget()
+        return refusal is None
+
+    def _forget(self) -> None:
+        """A zone goes with the tenant, and one of a segment with the last port there; what it knew is gone then."""
+        homes = {(stored.value.tenant, stored.value.vlan) for stored in self.inventory.list("port")}  # type: ignore[union-attr]
+        homes |= {(*stored.value.id, 0) for stored in self.inventory.list("tenant")}  # type: ignore[misc]
+        self.reference.known = {zone: mine for zone, mine in self.reference.known.items() if zone in homes}
+
+    def claims(self) -> Claims:
+        return Claims(tuple(stored.value for kind in KINDS for stored in self.inventory.list(kind)))
 
     def plug(self, ofport: int, name: str) -> None:
         self.plugged[ofport] = name
+        self._bridge = None
         self.program.plug(self.switch_port(ofport))
 
     def unplug(self, ofport: int) -> None:
         del self.plugged[ofport]
+        self._bridge = None
         self.program.unplug(ofport)
 
     def switch_port(self, ofport: int) -> SwitchPort:
@@ -69,6 +88,7 @@ class SideBySide:
 
     def follow(self) -> None:
         """Let the program know, and the switch have it."""
+        self._bridge = None
         journal = self.inventory.take_journal()
         self.numbers.watch(journal)
         for write in journal:
@@ -82,54 +102,84 @@ class SideBySide:
     # -- what the model sees
 
     def bridge(self) -> Bridge:
+        if self._bridge is None:
+            self._bridge = self._look()
+        return self._bridge
+
+    def _look(self) -> Bridge:
         switch = self.inventory.find("switch", DPID)
         assert switch is None or isinstance(switch.value, Switch)
         names = [DPID, *([switch.value.name] if switch and switch.value.name else [])]
         patterns = switch.value.uplinks if switch and switch.value.uplinks is not None else DEFAULT_UPLINKS
-        owned = {ofport: port for ofport, name in self.plugged.items() if (port := self._owner(names, ofport, name))}
-        free = {ofport: name for ofport, name in self.plugged.items() if ofport not in owned}
+        seats = self._seats(names)
+        free = {ofport: name for ofport, name in self.plugged.items() if ofport not in {seat[0] for seat in seats}}
         uplinks = {o for o, name in free.items() if o != LOCAL and any(fnmatchcase(name, p) for p in patterns)}
         local = mac(LOCAL_MAC) if self.trust_local and free.get(LOCAL) == BR0 else None
-        return Bridge(owned, self._groups(), frozenset(uplinks), local)
+        return Bridge(seats, self.policies(), frozenset(uplinks), local, frozenset((LISTED,)))
 
-    def _owner(self, names: list[str], ofport: int, interface: str) -> Port | None:
+    def policies(self) -> Policies:
+        groups, sets, ports = (
+            [stored.value for stored in self.inventory.list(kind)] for kind in ("group", "address_group", "port")
+        )
+        return Policies({g.id: g for g in groups}, {s.id: s for s in sets}, tuple(ports))  # type: ignore[misc,arg-type]
+
+    def _seats(self, names: list[str]) -> dict[Seat, Port]:
+        found = {
+            (ofport, tag or 0): self._owner(names, ofport, name, tag)
+            for ofport, name in self.plugged.items()
+            for tag in (None, *TAGS)
+        }
+        return {seat: port for seat, port in found.items() if port is not None}
+
+    def _owner(self, names: list[str], ofport: int, interface: str, tag: int | None) -> Port | None:
         """The port bound here: by the interface's name before its number, by the datapath id before the switch's."""
         for wanted in ({"interface": interface}, {"ofport": ofport}):
             if wanted.get("ofport") == LOCAL:
                 continue
             for name in names:
-                binding = Binding(name, **wanted)  # type: ignore[arg-type]
+                binding = Binding(name, tag=tag, **wanted)  # type: ignore[arg-type]
                 for stored in self.inventory.list("port"):
                     if isinstance(stored.value, Port) and stored.value.binding == binding:
                         return stored.value
         return None
 
-    def _groups(self) -> dict[tuple[str, ...], Group]:
-        groups = [stored.value for stored in self.inventory.list("group")]
-        return {group.id: group for group in groups if isinstance(group, Group)}
-
     # -- packets
 
-    def send(self, packet: Packet, inner: Tuple | None = None) -> set[int]:
-        """Send a packet through both; they must agree on who receives it and on who knows the connection then."""
-        expected = self.reference.deliver(self.bridge(), packet, inner)
-        outcome = self.simulator.send(packet, inner)
-        told = f"{show(packet)}{f' about {inner}' if inner else ''}"
-        got = [port for port, _ in outcome.outputs]
-        assert set(got) == expected, f"{told}: model {expected}, flows {got}, path {outcome.path}"
-        assert len(got) == len(expected), f"{told}: delivered twice, {got}"
-        assert self.known_to_switch() == self.known_to_model(), told
-        for name in outcome.commits:
-            invariants.check_label(self.inventory, self.simulator.connections[name].label, name[1])
-        return expected
+    def send(self, frame: Frame) -> set[Out]:
+        """Send a frame through both; they must agree on where it comes out and on who knows the connection then."""
+        expected = self.reference.deliver(self.bridge(), frame)
+        inner, whole = (FiveTuple(*five) if five else None for five in (frame.inner, frame.whole))
+        outcome = self.simulator.send(dict(frame.fields), inner, whole)
+        self._compare(frame, expected, outcome)
+        assert self.known_to_switch() == self.known_to_model(), show(frame)
+        self._check_labels(frame, outcome)
+        return expected.outs
 
-    def known_to_switch(self) -> set[tuple[int, Tuple]]:
+    def _check_labels(self, frame: Frame, outcome: Outcome) -> None:
+        """Of all that was just committed. Fragments are judged each time, so they leave no label."""
         zones = set(self.inventory._tables["zone"].values())
-        return {name for name in self.simulator.connections if name[0] in zones}
+        for zone, about in outcome.commits:
+            label = self.simulator.connections[zone, about].label
+            if zone in zones and (label or not frame.fragment):
+                invariants.check_label(self.inventory, self.policies(), label, Five(*about))
 
-    def known_to_model(self) -> set[tuple[int, Tuple]]:
-        zones = self.inventory._tables["zone"]
-        return {(zones[tenant, "0"], about) for tenant, mine in self.reference.known.items() for about in mine}
+    def _compare(self, frame: Frame, expected: Answer, outcome: Outcome) -> None:
+        got = [(ofport, packet.get("vlan_vid", 0)) for ofport, packet in outcome.outputs]
+        told = f"{show(frame)}: model {expected}, flows {got}, {show_path(outcome)}"
+        assert set(got) == expected.outs, told
+        assert len(got) == len(expected.outs), f"delivered twice: {told}"
+        sent = {name: value for name, value in frame.fields.items() if name not in ("in_port", "vlan_vid")}
+        for _, packet in outcome.outputs:
+            assert packet | {"vlan_vid": 0} == sent | {"vlan_vid": 0}, f"{packet} is not what was sent: {told}"
+        assert dropped(outcome) in (expected.refused, expected.refused if expected.certain else None), told
+
+    def known_to_switch(self) -> set[tuple[int, Five]]:
+        zones = set(self.inventory._tables["zone"].values())
+        return {(zone, Five(*about)) for zone, about in self.simulator.connections if zone in zones}
+
+    def known_to_model(self) -> set[tuple[int, Five]]:
+        zones, known = self.inventory._tables["zone"], self.reference.known
+        return {(zones[tenant, str(vlan)], about) for (tenant, vlan), mine in known.items() for about in mine}
 
     # -- invariants
 
@@ -141,10 +191,9 @@ class SideBySide:
         invariants.check_replay(self.inventory, self.replayed)
 
 
-def show(packet: Packet) -> str:
-    def value(name: str, number: int) -> object:
-        if name in ("ipv4_src", "ipv4_dst", "arp_spa", "arp_tpa"):
-            return IPv4Address(number)
-        return f"{number:012x}" if name in ("eth_src", "eth_dst", "arp_sha") else number
-
-    return " ".join(f"{name}={value(name, number)}" for name, number in packet.items())
+def dropped(outcome: Outcome) -> str | None:
+    """The name of the counter that a packet went into."""
+    counters = [flow for flow in outcome.path if flow.table == Table.DROPPED]
+    values = {value for flow in counters for name, value, _ in flow.match if name == Reg.CALL}
+    assert len(values) <= 1, "counted as several things"
+    return Reason(values.pop()).name.lower() if values else None

@@ -2,29 +2,122 @@
 
 from __future__ import annotations
 
+from typing import Literal
+
 import pytest
 
-from app.core.values import Group, Rule
-from tests.core.world import EXT, ICMP, VM1, World, between, seed
+from app.core.parsing import Family
+from app.core.values import AddressGroup, Binding, Group, Port, Rule
+from tests.model import small_world as small
+from tests.model.forging import later
+from tests.model.frames import FIRST, ICMP, ICMPV6, LOCAL, UDP, Five, Frame
+from tests.model.packets import address, ip, mac
+from tests.model.side_by_side import SideBySide
+from tests.model.small_world import OUTSIDE_ADDRESSES, OUTSIDE_ADDRESSES_6, VM_ADDRESSES, VM_ADDRESSES_6, VM_MACS
+
+REQUESTS = [(4, ICMP, 8, 0), (4, ICMP, 13, 14), (4, ICMP, 15, 16), (6, ICMPV6, 128, 129)]
+NOT_REQUESTS = [*((4, ICMP, kind) for kind in (0, 3, 5, 11, 14, 16)), *((6, ICMPV6, kind) for kind in (1, 2, 129, 139))]
+VM, OUT = mac(VM_MACS[0]), mac(small.OUTSIDE_MACS[0])
+ENDS = {4: (VM_ADDRESSES[0], OUTSIDE_ADDRESSES[0]), 6: (VM_ADDRESSES_6[0], OUTSIDE_ADDRESSES_6[0])}
+SPLIT = Rule("udp", "ingress", "IPv4", UDP, (53, 53))
 
 
 @pytest.fixture
-def world() -> World:
-    """VM1 accepts all ICMP."""
-    world = seed()
-    world.put(Group("red", "g", rules=(Rule("icmp", "ingress", "IPv4", ICMP),)))
+def world() -> SideBySide:
+    """A port that accepts all ICMP, in another segment than 0."""
+    world = SideBySide()
+    icmp = Rule("icmp", "ingress", "IPv4", ICMP), Rule("icmp6", "ingress", "IPv6", ICMPV6)
+    for value in (*small.nothing_yet(), Group("red", "a", rules=icmp), _port(vlan=5)):
+        assert world.put(value)
+    for ofport, name in ((LOCAL, small.BR0), (1, "ext0"), (2, "v1")):
+        world.plug(ofport, name)
+    world.follow()
     return world
 
 
-@pytest.mark.parametrize("request_type", [8, 13, 15])
-def test_an_icmp_request_begins_a_connection_and_its_answer_belongs_to_it(world: World, request_type: int) -> None:
-    assert world.send(between(EXT, VM1, ICMP, request_type, 0)).ports == {VM1.ofport}
-    assert world.send(between(VM1, EXT, ICMP, request_type + 1 if request_type > 8 else 0, 0)).ports == {EXT.ofport}
+def _port(**more: object) -> Port:
+    own = (VM_ADDRESSES[0], VM_ADDRESSES_6[0])
+    return Port("red", "p1", VM_MACS[0], own, ("a",), Binding(small.DPID, interface="v1"), **more)  # type: ignore[arg-type]
+
+
+def five(family: int, protocol: int, first: int, second: int, inwards: bool) -> Five:
+    vm, out = map(address, ENDS[family])
+    return Five(family, protocol, *((out, vm) if inwards else (vm, out)), first, second)
+
+
+def inwards(about: Five, **more: int) -> dict[str, int]:
+    return ip(1, OUT, VM, about, vlan_vid=0x1005, **more)
+
+
+@pytest.mark.parametrize(("family", "protocol", "request_type", "answer_type"), REQUESTS)
+def test_an_icmp_request_begins_a_connection_and_its_answer_belongs_to_it(
+    world: SideBySide, family: int, protocol: int, request_type: int, answer_type: int
+) -> None:
+    assert world.send(Frame(inwards(five(family, protocol, request_type, 0, inwards=True)))) == {(2, 0)}
+    answer = five(family, protocol, answer_type, 0, inwards=False)
+    assert world.send(Frame(ip(2, VM, OUT, answer))) == {(1, 0x1005)}
     assert len(world.simulator.connections) == 1
 
 
-@pytest.mark.parametrize("kind", [0, 3, 5, 11, 14, 16])
-def test_an_icmp_message_that_answers_nothing_is_invalid_even_where_a_rule_allows_it(world: World, kind: int) -> None:
+@pytest.mark.parametrize(("family", "protocol", "kind"), NOT_REQUESTS)
+def test_an_icmp_message_that_answers_nothing_is_invalid_even_where_a_rule_allows_it(
+    world: SideBySide, family: int, protocol: int, kind: int
+) -> None:
     """Conntrack lets only requests begin something (lib/conntrack.c icmp4_validate_new, nf_conntrack_proto_icmp.c)."""
-    outcome = world.send(between(EXT, VM1, ICMP, kind, 0))
-    assert (outcome.outputs, outcome.commits) == ([], [])
+    assert world.send(Frame(inwards(five(family, protocol, kind, 0, inwards=True)))) == set()
+    assert world.simulator.connections == {}
+
+
+def test_a_later_fragment_passes_only_with_its_datagram_and_is_judged_by_it(world: SideBySide) -> None:
+    for rules, passes in (((), False), ((SPLIT,), True)):
+        world.put(Group("red", "a", rules=rules))
+        world.follow()
+        whole = five(4, UDP, 40000, 53, inwards=True)
+        parts = [inwards(whole, ip_frag=FIRST), later(inwards(whole))]
+        assert [bool(world.send(Frame(part, whole=whole))) for part in parts] == [passes, passes]
+        assert world.send(Frame(parts[1])) == set()
+
+
+def test_fragments_of_what_needs_no_conntrack_are_tracked(world: SideBySide) -> None:
+    world.put(Group("red", "a", rules=(Rule("udp", "ingress", "IPv4", UDP, (53, 53), stateful=False),)))
+    world.follow()
+    whole = five(4, UDP, 40000, 53, inwards=True)
+    assert world.send(Frame(inwards(whole)))
+    assert world.known_to_switch() == set()
+    assert world.send(Frame(inwards(whole, ip_frag=FIRST), whole=whole))
+    assert len(world.known_to_switch()) == 1
+
+
+@pytest.mark.parametrize(
+    ("family", "protocol", "kind", "answer"), [(4, ICMP, 3, 3), (6, ICMPV6, 1, 1), (4, ICMP, 8, 0)]
+)
+def test_a_stateless_rule_of_a_type_that_nothing_answers_passes_one_way(
+    world: SideBySide, family: Literal[4, 6], protocol: int, kind: int, answer: int
+) -> None:
+    ethertype: Family = "IPv4" if family == 4 else "IPv6"
+    world.put(Group("red", "a", rules=(Rule("k", "ingress", ethertype, protocol, icmp_type=kind, stateful=False),)))
+    world.put(_port(vlan=5, egress="rules"))
+    world.follow()
+    assert world.send(Frame(inwards(five(family, protocol, kind, 0, inwards=True)))) == {(2, 0)}
+    out = world.send(Frame(ip(2, VM, OUT, five(family, protocol, answer, 0, inwards=False))))
+    assert bool(out) == (answer != kind)
+
+
+def test_another_segment_knows_nothing_of_a_connection(world: SideBySide) -> None:
+    assert world.put(
+        Port("red", "s1", VM_MACS[0], (VM_ADDRESSES[0],), (), Binding(small.DPID, interface="v1", tag=7), vlan=6)
+    )
+    world.follow()
+    ping, pong = five(4, ICMP, 8, 0, inwards=False), five(4, ICMP, 0, 0, inwards=True)
+    assert world.send(Frame(ip(2, VM, OUT, ping, vlan_vid=0x1007))) == {(1, 0x1006)}
+    assert world.send(Frame(inwards(pong))) == set()
+    assert world.send(Frame(inwards(pong) | {"vlan_vid": 0x1006})) == {(2, 0x1007)}
+
+
+def test_who_leaves_an_address_set_is_heard_no_more(world: SideBySide) -> None:
+    rule = Rule("udp", "ingress", "IPv4", UDP, remote_address_group="x")
+    for cidrs in (("10.0.0.0/8",), ("10.0.0.9/32",), ()):
+        world.put(AddressGroup("red", "x", cidrs=cidrs))
+        world.put(Group("red", "a", rules=(rule,)))
+        world.follow()
+        assert bool(world.send(Frame(inwards(five(4, UDP, 40000, 53, inwards=True))))) == bool(cidrs)

@@ -9,13 +9,15 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 
 from app.core.inventory import Inventory
-from app.core.values import Binding, Group, Port, Rule, Switch, Tenant
+from app.core.values import AddressGroup, Group, Port, Rule, Switch, Tenant, Value
 from tests.model import invariants
 from tests.model import small_world as small
-from tests.model.packets import along, some_packet
+from tests.model.forging import in_fragments
+from tests.model.frames import LOCAL
 from tests.model.profiles import effort
-from tests.model.reference import LOCAL, answer
-from tests.model.side_by_side import SideBySide, show
+from tests.model.showing import show
+from tests.model.side_by_side import SideBySide
+from tests.model.traffic import along, remembered, some_frame
 
 SEEDS = st.integers(0, 2**16)
 
@@ -27,15 +29,13 @@ class Histories(RuleBasedStateMachine):
 
     @initialize(
         trust_local=st.booleans(), hesitant=st.booleans(), groups=st.lists(small.groups, max_size=5),
-        ports=st.lists(small.ports(), min_size=2, max_size=5), keep_foreign=st.booleans(),
+        ports=st.lists(small.ports(), min_size=2, max_size=6), keep_foreign=st.booleans(),
     )  # fmt: skip
     def begin(
         self, trust_local: bool, hesitant: bool, groups: list[Group], ports: list[Port], keep_foreign: bool
     ) -> None:
         self.world = SideBySide(trust_local, hesitant)
-        for name in small.TENANTS:
-            self.world.put(Tenant(name))
-        for value in (*groups, *ports):
+        for value in (*small.nothing_yet(), *groups, *ports):
             self.world.put(value)
         self.world.follow()
         for ofport, name in ((LOCAL, small.BR0), (1, "ext0"), *((n + 1, f"v{n}") for n in (1, 2, 3))):
@@ -78,26 +78,15 @@ class Histories(RuleBasedStateMachine):
     def put_port(self, port: Port) -> None:
         self.changed(self.world.put(port))
 
-    @rule(data=st.data(), groups=small.group_lists, egress=small.egress_modes)
-    def give_a_port_other_groups(self, data: st.DataObject, groups: tuple[str, ...], egress: str) -> None:
-        port = self.pick(data, "port")
-        if isinstance(port, Port):
-            new = Port(port.tenant, port.name, port.mac, port.addresses, groups, port.binding, egress)  # type: ignore[arg-type]
-            self.changed(self.world.put(new))
+    @rule(address_group=small.address_groups)
+    def put_address_group(self, address_group: AddressGroup) -> None:
+        self.changed(self.world.put(address_group))
 
-    @rule(data=st.data(), addresses=small.address_lists)
-    def give_a_port_other_addresses(self, data: st.DataObject, addresses: tuple[str, ...]) -> None:
+    @rule(data=st.data(), change=small.changes)
+    def change_one_thing_of_a_port(self, data: st.DataObject, change: dict[str, object]) -> None:
         port = self.pick(data, "port")
         if isinstance(port, Port):
-            new = Port(port.tenant, port.name, port.mac, addresses, port.groups, port.binding, port.egress)
-            self.changed(self.world.put(new))
-
-    @rule(data=st.data(), binding=small.bindings)
-    def bind_a_port_elsewhere(self, data: st.DataObject, binding: Binding | None) -> None:
-        port = self.pick(data, "port")
-        if isinstance(port, Port):
-            new = Port(port.tenant, port.name, port.mac, port.addresses, port.groups, binding, port.egress)
-            self.changed(self.world.put(new))
+            self.changed(self.world.put(small.changed(port, change)))
 
     @rule(data=st.data())
     def delete_port(self, data: st.DataObject) -> None:
@@ -105,7 +94,7 @@ class Histories(RuleBasedStateMachine):
         if port is not None:
             self.changed(self.world.delete("port", *port.id))
 
-    @rule(data=st.data(), kind=st.sampled_from(("group", "tenant")))
+    @rule(data=st.data(), kind=st.sampled_from(("group", "address_group", "tenant")))
     def delete_if_unused(self, data: st.DataObject, kind: str) -> None:
         value = self.pick(data, kind)
         if value is not None:
@@ -119,11 +108,12 @@ class Histories(RuleBasedStateMachine):
     def several_at_once(self, ports: list[Port], groups: list[Group], undo: bool) -> None:
         """One journal for all; or none of it."""
         before, revision = invariants.tables(self.world.inventory), self.world.inventory.revision
+        known = self.world.reference.known
         for value in (*groups, *ports):
             self.world.put(value)
         if undo:
             self.world.inventory.undo()
-            self.world.inventory.revision = revision
+            self.world.inventory.revision, self.world.reference.known = revision, known
             assert invariants.tables(self.world.inventory) == before
         self.changed(True)
 
@@ -169,18 +159,19 @@ class Histories(RuleBasedStateMachine):
         self.ready()
         rng, world = Random(seed), self.world
         for _ in range(40):
-            packet, inner = some_packet(rng, world.bridge(), world.reference.known)
-            receivers = world.send(packet, inner)
-            note(f"{show(packet)} about {inner} -> {receivers}")
+            frame = some_frame(rng, world.bridge(), world.reference.known)
+            note(f"{show(frame)} -> {world.send(frame)}")
 
     @rule(seed=SEEDS)
     def everybody_goes_on_talking(self, seed: int) -> None:
         self.ready()
         rng, world = Random(seed), self.world
-        known = sorted(set().union(*world.reference.known.values()))
-        for about in rng.sample(known, min(15, len(known))):
-            for way in rng.choice(((about,), (answer(about),), (about, answer(about)), (answer(about), about))):
-                world.send(along(rng, world.bridge(), way))
+        known = remembered(world.reference.known)
+        for zone, about in rng.sample(known, min(15, len(known))):
+            answer = about.answer
+            for way in rng.choice(((about,), (answer,), (about, answer), (answer, about))):
+                frame = along(rng, world.bridge(), zone, way)
+                world.send(in_fragments(rng, frame) if rng.random() < 0.1 else frame)
 
     # -- always
 
@@ -189,7 +180,7 @@ class Histories(RuleBasedStateMachine):
             self.world.follow()
             self.world.check()
 
-    def pick(self, data: st.DataObject, kind: str) -> Tenant | Group | Port | Switch | None:
+    def pick(self, data: st.DataObject, kind: str) -> Value | None:
         values = [stored.value for stored in self.world.inventory.list(kind)]
         return data.draw(st.sampled_from(values)) if values else None
 
@@ -204,4 +195,4 @@ class Histories(RuleBasedStateMachine):
 
 
 TestHistories = Histories.TestCase
-TestHistories.settings = effort(120)
+TestHistories.settings = effort(70)

@@ -10,19 +10,34 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from app.core.pipeline import Table
-from app.core.values import Binding, EgressMode, Group, Port, Tenant
+from app.core.values import AddressGroup, Binding, EgressMode, Group, Port
 from tests.model import small_world as small
-from tests.model.packets import LAYER_4, Packet, address, along, ipv4, mac
+from tests.model.frames import EVERYBODY, GRE, ICMP, ICMPV6, LOCAL, PORTS, SCTP, TCP, UDP, Five, Frame
+from tests.model.packets import Packet, address, ip, mac
 from tests.model.profiles import effort
-from tests.model.reference import LOCAL, Tuple, answer, tuple_of
 from tests.model.side_by_side import SideBySide
-from tests.model.small_world import GRE, ICMP, NUMBERS, OUTSIDE_ADDRESSES, OUTSIDE_MACS, UDP, VM_ADDRESSES, VM_MACS
+from tests.model.small_world import (
+    NUMBERS,
+    OUTSIDE_ADDRESSES,
+    OUTSIDE_ADDRESSES_6,
+    OUTSIDE_MACS,
+    VM_ADDRESSES,
+    VM_ADDRESSES_6,
+    VM_MACS,
+)
+from tests.model.traffic import ERROR, along, remembered
 
 OWNERS = ("red", "red", "blue")
-LAYER_4_PACKETS = (
-    *product(LAYER_4, (40000,), NUMBERS), (UDP, 67, 68),
-    (ICMP, 8, 0), (ICMP, 8, 1), (ICMP, 13, 0), (ICMP, 0, 0), (ICMP, 3, 3), (GRE, 0, 0),
-)  # fmt: skip
+LAYER_4_PACKETS = {
+    4: (
+        *product(PORTS, (40000, 22), NUMBERS), (UDP, 67, 68), (UDP, 68, 67),
+        (ICMP, 8, 0), (ICMP, 8, 1), (ICMP, 13, 0), (ICMP, 0, 0), (ICMP, 3, 3), (GRE, 0, 0),
+    ),
+    6: (
+        *product((TCP, UDP), (40000,), (22, 24, 80, 0)), (SCTP, 40000, 22), (UDP, 547, 546), (UDP, 546, 547),
+        (ICMPV6, 128, 0), (ICMPV6, 128, 1), (ICMPV6, 129, 0), (ICMPV6, 1, 4), (ICMPV6, 134, 0),
+    ),
+}  # fmt: skip
 Shape = tuple[tuple[str, ...], EgressMode]
 shapes = st.lists(st.tuples(small.group_lists, small.egress_modes), min_size=3, max_size=3)
 
@@ -32,89 +47,107 @@ def group_pairs() -> st.SearchStrategy[list[Group]]:
     return st.tuples(*(st.builds(Group, st.just(t), st.just(n), rules=small.rule_sets) for t, n in names)).map(list)
 
 
-def build(groups: list[Group], ports: list[Shape], hesitant: bool = False) -> SideBySide:
+address_groups = st.lists(small.address_groups, max_size=3)
+
+
+def build(groups: list[Group], ports: list[Shape], sets: list[AddressGroup], hesitant: bool = False) -> SideBySide:
     world = SideBySide(hesitant=hesitant)
-    for value in (Tenant("red"), Tenant("blue"), *groups):
+    for value in (*small.nothing_yet(), *sets, *groups):
         assert world.put(value)
-    for n, (owner, (names, egress)) in enumerate(zip(OWNERS, ports, strict=True)):
-        plug = Binding(small.DPID, interface=f"v{n + 1}")
-        assert world.put(Port(owner, f"p{n}", VM_MACS[n], (VM_ADDRESSES[n],), names, plug, egress))
-    world.follow()
-    for ofport, name in ((LOCAL, small.BR0), (1, "ext0"), (2, "v1"), (3, "v2"), (4, "v3")):
+    for n, (tenant, (names, egress)) in enumerate(zip(OWNERS, ports, strict=True)):
+        binding = Binding(small.DPID, interface=f"v{n + 1}")
+        addresses = (VM_ADDRESSES[n], VM_ADDRESSES_6[n])
+        assert world.put(Port(tenant, f"p{n + 1}", VM_MACS[n], addresses, names, binding, egress))
+    for ofport, name in ((LOCAL, small.BR0), (1, "ext0"), *((n + 2, f"v{n + 1}") for n in range(3))):
         world.plug(ofport, name)
     world.follow()
     return world
 
 
 def everything() -> Iterator[Packet]:
-    """Every protocol and port from everybody to everybody."""
-    vms = [(n + 2, mac(VM_MACS[n]), address(VM_ADDRESSES[n])) for n in range(3)]
-    outside = [(1, mac(OUTSIDE_MACS[0]), address(a)) for a in OUTSIDE_ADDRESSES]
-    for (in_port, eth_src, source), (_, eth_dst, target) in permutations((*vms, *outside), 2):
-        for protocol, a, b in LAYER_4_PACKETS:
-            yield ipv4(in_port, eth_src, eth_dst, (protocol, source, target, a, b))
+    """Every protocol and port from everybody to everybody, and to all."""
+    for family, own, others in ((4, VM_ADDRESSES, OUTSIDE_ADDRESSES), (6, VM_ADDRESSES_6, OUTSIDE_ADDRESSES_6)):
+        vms = [(n + 2, mac(VM_MACS[n]), address(own[n])) for n in range(3)]
+        outside = [(1, mac(OUTSIDE_MACS[0]), address(a)) for a in others]
+        for (in_port, eth_src, source), (_, eth_dst, target) in permutations((*vms, *outside), 2):
+            for protocol, a, b in LAYER_4_PACKETS[family]:
+                yield ip(in_port, eth_src, eth_dst, Five(family, protocol, source, target, a, b))
+        for (in_port, eth_src, source), (protocol, a, b) in product((*vms, outside[0]), LAYER_4_PACKETS[family]):
+            yield ip(in_port, eth_src, EVERYBODY, Five(family, protocol, source, 0xFFFFFFFF, a, b))
 
 
-EVERYTHING = tuple(everything())
+EVERYTHING = tuple(Frame(packet) for packet in everything())
 
 
-@effort(50)
-@given(group_pairs(), shapes)
-def test_first_packets_pass_as_the_rules_say(groups: list[Group], ports: list[Shape]) -> None:
-    world = build(groups, ports)
+@effort(16)
+@given(group_pairs(), shapes, address_groups, st.integers(0, 1))
+def test_first_packets_pass_as_the_rules_say(
+    groups: list[Group], ports: list[Shape], sets: list[AddressGroup], offset: int
+) -> None:
+    world = build(groups, ports, sets)
     world.check()
-    for packet in EVERYTHING:
+    for frame in EVERYTHING[offset::2]:
         world.reference.known.clear()
         world.simulator.connections.clear()
-        if world.send(packet) and world.simulator.connections:
-            again = world.simulator.send(packet)
+        if world.send(frame) and world.simulator.connections and not stateless(groups):
+            again = world.simulator.send(dict(frame.fields))
             assert Table.POLICY not in {flow.table for flow in again.path}, "what is known is not asked again"
 
 
-@effort(50)
-@given(group_pairs(), shapes, st.booleans(), st.integers(0, 9))
+def stateless(groups: list[Group]) -> bool:
+    return not all(rule.stateful for group in groups for rule in group.rules)
+
+
+@effort(20)
+@given(group_pairs(), shapes, address_groups, st.booleans(), st.integers(0, 16))
 def test_tenants_may_have_seen_different_connections(
-    groups: list[Group], ports: list[Shape], hesitant: bool, offset: int
+    groups: list[Group], ports: list[Shape], sets: list[AddressGroup], hesitant: bool, offset: int
 ) -> None:
     """Somebody is away while others talk to where it was, so zones know different things, in different directions."""
-    world, rng = build(groups, ports, hesitant), Random(offset)
-    packets = [packet for packet in EVERYTHING[offset::7] if packet["in_port"] != 1]
+    world, rng = build(groups, ports, sets, hesitant), Random(offset)
+    frames = [frame for frame in EVERYTHING[offset::17] if frame["in_port"] != 1 and not frame.to_many]
     for away in (2, 4, 3, None):
         name = world.plugged.get(away or 0)
         if away is not None:
             world.unplug(away)
             world.follow()
-        for packet in packets:
-            world.send(packet)
+        for frame in frames:
+            world.send(frame)
             if away != 3:
-                back = along(rng, world.bridge(), answer_of(packet))
-                world.send(back)
-                error = (ICMP, back["ipv4_src"], back["ipv4_dst"], 3, 3)
-                world.send(along(rng, world.bridge(), error), tuple_of(packet))
+                talk_back(world, rng, frame)
         if away is not None and name:
             world.plug(away, name)
             world.follow()
 
 
-def answer_of(packet: Packet) -> Tuple:
-    protocol, source, target, a, b = tuple_of(packet)
-    return (protocol, target, source, *((0 if a == 8 else a, b) if protocol == ICMP else (b, a)))
+def talk_back(world: SideBySide, rng: Random, frame: Frame) -> None:
+    """The answer to a packet, and an ICMP error about it."""
+    about = frame.five
+    answer = about.answer if about.begins else about._replace(source=about.target, target=about.source)
+    world.send(along(rng, world.bridge(), ("", 0), answer))
+    error = Five(about.family, ERROR[about.family][0], about.target, about.source, *ERROR[about.family][1:])
+    world.send(along(rng, world.bridge(), ("", 0), error, about))
 
 
-@effort(50)
-@given(group_pairs(), group_pairs(), shapes, st.booleans(), st.integers(0, 9), st.randoms(use_true_random=True))
+@effort(20)
+@given(
+    st.tuples(group_pairs(), group_pairs()), st.tuples(address_groups, address_groups), shapes, st.booleans(),
+    st.integers(0, 20), st.randoms(use_true_random=True),
+)  # fmt: skip
 def test_connections_live_and_die_with_the_rules(
-    old: list[Group], new: list[Group], ports: list[Shape], hesitant: bool, offset: int, rng: object
-) -> None:
-    world = build(old, ports, hesitant)
-    for packet in EVERYTHING[offset::10]:
-        world.send(packet)
-    known: list[Tuple] = sorted(set().union(*world.reference.known.values()))
-    for groups in (new, old, new[:2] + old[2:]):
-        for group in groups:
-            world.put(group)
+    groups: tuple[list[Group], list[Group]], sets: tuple[list[AddressGroup], list[AddressGroup]], ports: list[Shape],
+    hesitant: bool, offset: int, rng: Random,
+) -> None:  # fmt: skip
+    (old, new), (some, others) = groups, sets
+    world = build(old, ports, some, hesitant)
+    for frame in EVERYTHING[offset::21]:
+        world.send(frame)
+    known = remembered(world.reference.known)
+    for values in (new, others, old, some, new[:2] + old[2:]):
+        for value in values:
+            world.put(value)
         world.follow()
         world.check()
-        for n, about in enumerate(known):
-            for way in (about, answer(about)) if n % 2 else (answer(about), about):
-                world.send(along(rng, world.bridge(), way))  # type: ignore[arg-type]
+        for n, (zone, about) in enumerate(known):
+            for way in (about, about.answer) if n % 2 else (about.answer, about):
+                world.send(along(rng, world.bridge(), zone, way))

@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from hypothesis import strategies as st
 from hypothesis.stateful import precondition, rule
 
 from app.core.flow import flow, output
+from app.core.pipeline import Table
 from app.core.session import Changed, Committed, Refused, Reported, Session, State, Tick
+from app.core.values import AddressGroup, Binding, Group, Port, Tenant
+from tests.model import small_world as small
 from tests.model.profiles import effort
 from tests.model.switch import Driver
 from tests.model.test_histories import Histories
@@ -69,6 +74,41 @@ class Pushes(Histories):
         self.driver.settle()
         assert len(self.driver.pushes) == count
 
+    @rule(group=small.groups, address_group=small.address_groups, port=small.ports())
+    def what_concerns_others_sends_nothing(self, group: Group, address_group: AddressGroup, port: Port) -> None:
+        """A tenant with a port on another switch comes and goes."""
+        elsewhere = {"tenant": "violet", "vlan": 99, "binding": Binding(small.OTHER_DPID, interface="far")}
+        everything = (
+            Tenant("violet"), *(AddressGroup("violet", name) for name in small.ADDRESS_GROUPS),
+            *(Group("violet", name) for name in small.GROUPS), replace(address_group, tenant="violet"),
+            replace(group, tenant="violet"), replace(port, **elsewhere),
+        )  # fmt: skip
+        for value in everything:
+            self.world.put(value)
+            self.world.follow()
+        self.world.delete("port", "violet", port.name)
+        for name in small.GROUPS:
+            self.world.put(Group("violet", name))
+        for kind, names in (("group", small.GROUPS), ("address_group", small.ADDRESS_GROUPS)):
+            for name in names:
+                assert self.world.delete(kind, "violet", name)
+        assert self.world.delete("tenant", "violet")
+        self.world.follow()
+        assert self.world.program.take_dirty() == set()
+        self.changed(True)
+
+    @rule(data=st.data())
+    def an_address_group_that_grows_brings_its_members_only(self, data: st.DataObject) -> None:
+        group = self.pick(data, "address_group")
+        if isinstance(group, AddressGroup):
+            before = dict(self.world.program.wanted)
+            self.world.put(replace(group, cidrs=(*group.cidrs, "10.9.0.0/16")))
+            self.world.follow()
+            wanted = self.world.program.wanted
+            assert before.items() <= wanted.items()
+            assert {wanted[cookie].table for cookie in wanted.keys() - before.keys()} <= {Table.MEMBER}
+            self.changed(True)
+
     @rule(data=st.data())
     def a_port_goes_while_the_switch_is_read(self, data: st.DataObject) -> None:
         self.driver.settle()
@@ -111,4 +151,4 @@ class Pushes(Histories):
 
 
 TestPushes = Pushes.TestCase
-TestPushes.settings = effort(80)
+TestPushes.settings = effort(40)

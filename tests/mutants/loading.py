@@ -10,7 +10,7 @@ from importlib.util import find_spec, spec_from_file_location
 from pathlib import Path
 from types import CodeType, ModuleType
 
-from tests.mutants.catalogue import Mutant
+from tests.mutants.mutant import Mutant
 
 
 class Stale(Exception):

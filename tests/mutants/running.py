@@ -12,13 +12,28 @@ from pathlib import Path
 
 import pytest
 
-from tests.mutants.catalogue import CONTROL, MUTANTS, Mutant
+from tests.mutants.catalogue import CONTROL, MUTANTS
 from tests.mutants.loading import infect
+from tests.mutants.mutant import Mutant
 
 ROOT = Path(__file__).parents[2]
-TESTS = ("test_frames", "test_policies", "test_histories", "test_pushes")
+TESTS = (
+    "test_frames",
+    "test_frames_ip",
+    "test_conntrack",
+    "test_claims",
+    "test_policies",
+    "test_histories",
+    "test_pushes",
+)
 # The test to begin with, where it is not the first one.
-LIKELY = {"policy": "test_policies", "program": "test_histories", "session": "test_pushes"}
+LIKELY = {
+    "guards.nd": "test_frames_ip", "guards.unspecified": "test_frames_ip", "guards.dhcp": "test_frames_ip",
+    "guards.ip": "test_frames_ip", "arrival": "test_frames_ip", "multicast": "test_frames_ip",
+    "policy": "test_policies", "mirror": "test_policies", "verdicts": "test_policies", "members": "test_policies",
+    "program": "test_histories", "numbers": "test_histories", "seating": "test_histories", "claims": "test_claims",
+    "inventory": "test_histories", "copies": "test_histories", "session": "test_pushes",
+}  # fmt: skip
 SURVIVED, CAUGHT = 0, 1
 PATIENCE = 120  # seconds
 

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import pytest
 
-from tests.mutants.catalogue import MUTANTS, Mutant
+from tests.mutants.catalogue import MUTANTS
 from tests.mutants.loading import Stale, mutated_source, source_of
+from tests.mutants.mutant import Mutant
 from tests.mutants.running import verdict
 
 FEW = ("the epoch is not compared", "IPv4 under any source MAC", "a changed policy is not compiled again")

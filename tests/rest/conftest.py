@@ -20,12 +20,13 @@ def firewall() -> LocalFirewall:
 
 @pytest.fixture
 def call(firewall: LocalFirewall) -> Client:
-    """A client in a world with a tenant, two groups and a port."""
+    """A client in a world with a tenant, two groups, an address group and a port."""
     client = Client(firewall)
     client.put("/v1/tenants/acme", {"description": "Acme Corp", "labels": {"env": "prod"}})
     ssh = {"key": "ssh", "direction": "ingress", "protocol": "tcp", "port_min": 22}
     client.put("/v1/tenants/acme/groups/web", {"rules": [ssh]})
     client.put("/v1/tenants/acme/groups/base")
+    client.put("/v1/tenants/acme/address-groups/mon", {"cidrs": ["10.9.0.0/28"]})
     port = {
         "mac": MAC,
         "addresses": ["10.0.0.1"],

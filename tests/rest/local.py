@@ -36,6 +36,7 @@ class LocalFirewall:
     asked: list[Question] = field(default_factory=list)
     statuses: dict[str, SwitchStatus] = field(default_factory=dict)
     port_states: dict[str, str] = field(default_factory=dict)
+    drops: dict[str, dict[str, int]] = field(default_factory=dict)
 
     def write(self, change: Callable[[Inventory, str], Any]) -> Any:
         with self.inventory.attempt():
@@ -55,6 +56,9 @@ class LocalFirewall:
     def port_status(self, port: Port) -> PortStatus:
         state: Any = self.port_states.get(port.name, "down")
         return PortStatus(state, None if state == "active" else "unbound")
+
+    def port_drops(self, port: Port) -> dict[str, int] | None:
+        return self.drops.get(port.name)
 
     def zone(self, tenant: str) -> int:
         return self.inventory.zone(tenant)

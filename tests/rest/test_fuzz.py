@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from typing import Any
 from urllib.parse import unquote_to_bytes
 
@@ -13,10 +14,13 @@ from webob import Request
 from rest.routes import ROUTES
 from tests.rest.local import AUTH, Client, LocalFirewall, image
 
-GIVEN = """acme web vm1 ssh host-1 ingress egress tcp icmp any IPv4 rules 10.0.0.1 10.0.0.0/8 10.0.0.1/8
-    52:54:00:00:00:01 tap1 * 5s true ip:10.0.0.1 acme/vm1 0x1 0000000000000001"""
+GIVEN = """acme web vm1 ssh mon host-1 ingress egress tcp icmp icmpv6 any IPv4 IPv6 rules enforce off 10.0.0.1
+    10.0.0.0/8 10.0.0.1/8 2001:db8::1 2001:db8::/32 ::/0 52:54:00:00:00:01 tap1 * 5s true ip:10.0.0.1 ip:2001:db8::1
+    acme/vm1 0x1 0000000000000001 7"""
 KNOWN = """key direction ethertype protocol port_min port_max icmp_type icmp_code remote_cidr mac addresses groups
-    binding switch interface ofport egress labels description rules name id tenant revision status uplinks"""
+    binding switch interface ofport egress labels description rules name id tenant revision status uplinks
+    source_port_min source_port_max remote_group remote_address_group stateful vlan allowed_address_pairs address
+    spoof_guard dhcp_server enabled tag cidrs add remove"""
 WORDS, MEMBERS = st.sampled_from(GIVEN.split()), st.sampled_from(KNOWN.split())
 SCALARS = WORDS | st.text(max_size=8) | st.integers(-2, 70000) | st.integers() | st.booleans() | st.none() | st.floats()
 VALUES = st.recursive(
@@ -24,15 +28,49 @@ VALUES = st.recursive(
     lambda inner: st.lists(inner, max_size=4) | st.dictionaries(MEMBERS | st.text(max_size=5), inner, max_size=6),
     max_leaves=20,
 )
+CIDRS = st.sampled_from(["10.0.0.0/8", "0.0.0.0/0", "2001:db8::/32", "::/0", "10.0.0.1/8"])
 GOOD_RULE = st.fixed_dictionaries(
     {"direction": st.sampled_from(["ingress", "egress"])},
-    optional={"key": WORDS, "protocol": WORDS | st.integers(0, 256), "port_min": st.integers(0, 65536), "x": SCALARS},
+    optional={
+        "key": WORDS,
+        "protocol": WORDS | st.integers(0, 256),
+        "port_min": st.integers(0, 65536),
+        "source_port_min": st.integers(0, 65536),
+        "ethertype": st.sampled_from(["IPv4", "IPv6"]),
+        "remote_cidr": CIDRS,
+        "remote_group": st.sampled_from(["web", "none"]),
+        "remote_address_group": st.sampled_from(["mon", "none"]),
+        "stateful": st.booleans(),
+        "x": SCALARS,
+    },
+)
+GOOD_PAIR = st.fixed_dictionaries(
+    {"address": CIDRS | st.sampled_from(["10.0.0.1", "2001:db8::1"])},
+    optional={"mac": st.sampled_from(["52:54:00:00:00:01", "52:54:00:00:00:03"])},
 )
 GOOD_PORT = st.fixed_dictionaries(
     {"mac": st.sampled_from(["52:54:00:00:00:02", "52:54:00:00:00:01", "zz"])},
-    optional={"addresses": st.lists(WORDS, max_size=2), "groups": st.lists(WORDS, max_size=2), "binding": VALUES},
+    optional={
+        "addresses": st.lists(WORDS, max_size=2),
+        "groups": st.lists(WORDS, max_size=2),
+        "binding": VALUES,
+        "vlan": st.integers(-1, 4095),
+        "allowed_address_pairs": st.lists(GOOD_PAIR, max_size=3),
+        "spoof_guard": WORDS,
+        "enabled": st.booleans(),
+    },
 )
-BODIES = VALUES | GOOD_RULE | st.lists(GOOD_RULE, max_size=3) | GOOD_PORT | st.fixed_dictionaries({"rules": VALUES})
+GOOD_SET = st.fixed_dictionaries(
+    {}, optional={name: st.lists(CIDRS, max_size=3) for name in ("cidrs", "add", "remove")}
+)
+BODIES = (
+    VALUES
+    | GOOD_RULE
+    | st.lists(GOOD_RULE, max_size=3)
+    | GOOD_PORT
+    | GOOD_SET
+    | st.fixed_dictionaries({"rules": VALUES})
+)
 SEGMENTS = WORDS | st.text(max_size=6) | st.sampled_from(["%ff", "%00", "..", "%2F", "%", ";", "%C3%A9"])
 NAMES = st.sampled_from(sorted({name for route in ROUTES for name in route.query})) | st.text(max_size=4)
 QUERIES = st.lists(st.tuples(NAMES, WORDS | st.text(max_size=6)), max_size=4)
@@ -44,7 +82,7 @@ def requests(draw: Any) -> Request:
     """Mostly paths of the route table, with keys that exist or cannot exist."""
     if draw(st.integers(0, 9)):
         route = draw(st.sampled_from(ROUTES))
-        path = "/".join(draw(SEGMENTS) if part.startswith("<") else part for part in route.path.split("/"))
+        path = re.sub(r"<\w+>", lambda key: draw(SEGMENTS), route.path)
         method = route.method if draw(st.integers(0, 4)) else draw(METHODS)
     else:
         path, method = "/" + "/".join(draw(st.lists(SEGMENTS, max_size=5))), draw(METHODS)
@@ -70,6 +108,7 @@ def test_no_request_breaks_it_and_no_refusal_changes_anything(several: list[Requ
     call = Client(firewall)
     call.put("/v1/tenants/acme")
     call.put("/v1/tenants/acme/groups/web", {"rules": [{"key": "ssh", "direction": "ingress"}]})
+    call.put("/v1/tenants/acme/address-groups/mon", {"cidrs": ["10.0.0.0/8"]})
     call.put("/v1/tenants/acme/ports/vm1", {"mac": "52:54:00:00:00:01", "groups": ["web"]})
     for request in several:
         before = image(firewall.inventory)

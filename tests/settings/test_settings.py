@@ -42,6 +42,7 @@ def test_without_a_file_the_defaults_hold():
         uplinks=(),
         local_is_uplink=True,
         keep_foreign_flows=False,
+        guard_ethertypes=(),
         max_switches=64,
         rest_connections=128,
         log_level="info",
@@ -57,6 +58,7 @@ def test_settings_of_a_file_are_read(configure):
         uplinks = eth0, bond*,eth0
         local_is_uplink = no
         keep_foreign_flows = true
+        guard_ethertypes = 0x88CC, 0x88e5,0x88cc
         max_switches = 3
         log_level = debug
         log_format = json
@@ -66,6 +68,7 @@ def test_settings_of_a_file_are_read(configure):
     assert str(read.rest_listen) == "[2001:db8::1]:443"
     assert (read.rest_socket, read.state_dir) == ("/run/ovswarden/api.sock", "/srv/state")
     assert read.uplinks == ("eth0", "bond*")
+    assert read.guard_ethertypes == (0x88CC, 0x88E5)
     assert (read.local_is_uplink, read.keep_foreign_flows, read.max_switches) == (False, True, 3)
     assert (read.log_level, read.log_format) == ("debug", "json")
 
@@ -93,6 +96,17 @@ def test_the_api_can_be_on_a_unix_socket_only(configure):
         ("state_dir =", "not an absolute path"),
         ("uplinks = eth0,a b", "'a b' is not the name of an interface"),
         ("uplinks = /dev/eth0", "uplinks = /dev/eth0: "),
+        ("guard_ethertypes = lldp", "guard_ethertypes = lldp: 'lldp' is not a hexadecimal number like 0x88cc"),
+        ("guard_ethertypes = 0x88cc,35020", "'35020' is not a hexadecimal number"),
+        ("guard_ethertypes = 0x88_cc", "'0x88_cc' is not a hexadecimal number"),
+        ("guard_ethertypes = 0x05ff", "0x05ff is a length, not an ethertype: those begin at 0x0600"),
+        ("guard_ethertypes = 0x10000", "0x10000 is no ethertype: those end at 0xffff"),
+        ("guard_ethertypes = 0x0800", "0x0800 is IPv4, which rules are for"),
+        ("guard_ethertypes = 0x0806", "0x0806 is ARP, which the guard looks into"),
+        ("guard_ethertypes = 0x88cc,0x86DD", "guard_ethertypes = 0x88cc,0x86DD: 0x86DD is IPv6, which rules are for"),
+        ("guard_ethertypes = 0x8035", "0x8035 is RARP, which the guard looks into"),
+        ("guard_ethertypes = 0x8100", "0x8100 is a VLAN tag: a sub-port is for tagged frames"),
+        ("guard_ethertypes = 0x88a8", r"0x88a8 is a VLAN tag \(802.1ad\)"),
         ("local_is_uplink = maybe", "local_is_uplink = maybe: "),
         ("max_switches = 0", "max_switches = 0: Should be greater than or equal to 1"),
         ("max_switches = many", "max_switches = many: "),

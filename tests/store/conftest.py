@@ -6,11 +6,20 @@ import pytest
 
 @pytest.fixture
 def version_1(tmp_path):
-    """A state directory with the sample inventory, as version 1 wrote it."""
-    directory = tmp_path / "version-1"
+    """A state directory with the sample inventory of version 1, as version 1 wrote it."""
+    return written_then(tmp_path / "version-1", "version_1.sql")
+
+
+@pytest.fixture
+def version_2(tmp_path):
+    """A state directory with the sample inventory, as version 2 wrote it."""
+    return written_then(tmp_path / "version-2", "version_2.sql")
+
+
+def written_then(directory, script):
     directory.mkdir(mode=0o700)
     connection = sqlite3.connect(directory / "ovswarden.db")
     connection.execute("PRAGMA journal_mode = WAL")
-    connection.executescript(Path(__file__).with_name("version_1.sql").read_text())
+    connection.executescript(Path(__file__).with_name(script).read_text())
     connection.close()
     return directory

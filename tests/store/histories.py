@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from app.core.inventory import KINDS, LEDGER, Inventory
 from app.core.problems import Refused
-from app.core.values import Binding, Group, Port, Rule, Switch, Tenant
+from app.core.values import AddressGroup, AddressPair, Binding, Group, Port, Rule, Switch, Tenant
 
 NOW = "2026-11-22T10:00:00.000Z"
 Change = Callable[[Inventory, str], Any]
@@ -18,40 +18,60 @@ Change = Callable[[Inventory, str], Any]
 tenants = st.sampled_from(["acme", "umbrella", "stark"])
 groups = st.sampled_from(["web", "db", "ssh"])
 cidrs = st.sampled_from([None, "0.0.0.0/0", "192.0.2.0/24", "198.51.100.7/32"])
+sets = st.sampled_from([None, None, "web", "db"])
 labels = st.dictionaries(st.text(min_size=1, max_size=4), st.text(max_size=4), max_size=2).map(
     lambda d: tuple(d.items())
 )
 
 
-def _rule(key: str, direction: str, cidr: str | None, kind: tuple[Any, ...]) -> Rule:
-    protocol, ports, icmp = kind
-    icmp_type, icmp_code = icmp or (None, None)
-    return Rule(key, direction, "IPv4", protocol, ports, icmp_type, icmp_code, cidr)  # type: ignore[arg-type]
+def _rule(key: str, direction: str, cidr: str | None, named: str | None, kind: tuple[Any, ...]) -> Rule:
+    """A rule whose remote end is a CIDR, or a set of either kind, or nothing."""
+    protocol, ports, icmp, more = kind
+    remote = {"remote_cidr": cidr} if cidr else {"remote_group" if key < "c" else "remote_address_group": named}
+    types = dict(zip(("icmp_type", "icmp_code"), icmp or (), strict=False))
+    return Rule(key, direction, protocol=protocol, ports=ports, **types, **remote, **more)  # type: ignore[arg-type]
 
 
 rule_kinds = st.sampled_from(
     [
-        (None, None, None),
-        (6, (80, 90), None),
-        (17, None, None),
-        (1, None, (8, 0)),
-        (1, None, (3, None)),
-        (47, None, None),
+        (None, None, None, {}),
+        (6, (80, 90), None, {"source_ports": (1024, 65535)}),
+        (17, None, None, {"stateful": False}),
+        (1, None, (8, 0), {}),
+        (1, None, (3, None), {}),
+        (47, None, None, {}),
     ]
 )
 rules = st.lists(
-    st.builds(_rule, st.sampled_from(["a", "b", "c"]), st.sampled_from(["ingress", "egress"]), cidrs, rule_kinds),
+    st.builds(_rule, st.sampled_from(["a", "b", "c"]), st.sampled_from(["ingress", "egress"]), cidrs, sets, rule_kinds),
     max_size=3,
     unique_by=lambda rule: rule.key,
 ).map(tuple)
 bindings = st.one_of(
     st.none(),
     st.builds(Binding, st.sampled_from(["br-a", "0000000000000001"]), st.sampled_from(["tap0", "tap1"])),
-    st.builds(lambda s, n: Binding(s, ofport=n), st.just("br-a"), st.integers(1, 3)),
+    st.builds(
+        lambda s, n, tag: Binding(s, ofport=n, tag=tag),
+        st.just("br-a"),
+        st.integers(1, 3),
+        st.sampled_from([None, 5]),
+    ),
+)
+pairs = st.builds(
+    AddressPair,
+    st.sampled_from(["10.0.0.5", "10.0.0.8/29", "2001:db8::/64", "0.0.0.0/0"]),
+    st.sampled_from([None, "52:54:00:00:00:03", "00:00:5e:00:01:0a"]),
 )
 values = st.one_of(
     st.builds(Tenant, tenants, st.text(max_size=5), labels),
     st.builds(Group, tenants, groups, st.text(max_size=5), rules),
+    st.builds(
+        AddressGroup,
+        tenants,
+        groups,
+        st.text(max_size=5),
+        st.lists(st.sampled_from(["192.0.2.0/24", "192.0.2.7/32", "2001:db8::/32"]), max_size=3).map(tuple),
+    ),
     st.builds(
         Port,
         tenants,
@@ -63,6 +83,10 @@ values = st.one_of(
         st.sampled_from(["any", "rules"]),
         st.sampled_from([0, 0, 7]),
         labels,
+        st.lists(pairs, max_size=2).map(tuple),
+        st.sampled_from(["enforce", "off"]),
+        st.booleans(),
+        st.booleans(),
     ),
     st.builds(
         Switch,
@@ -99,15 +123,42 @@ def content(inventory: Inventory) -> dict[str, Any]:
     """All that an inventory holds, by equality; the order in which its tables came about is no part of it."""
     tables: dict[str, Any] = {kind: inventory.list(kind) for kind in KINDS.values()}
     tables |= {kind: dict(inventory._tables[kind]) for kind in LEDGER}
-    tables |= {
-        name: {key: held for key, held in getattr(inventory, name).items() if held != {}}
-        for name in ("_by_tenant", "_by_mac", "_by_address", "_by_binding", "_by_group", "_by_policy")
-    }
-    return tables | {"revision": inventory.revision, "zones": inventory._used_zones, "names": inventory._switch_names}
+    indexes = {name: _pruned(index) for name, index in vars(inventory._indexes).items() if name != "_markers"}
+    return {**tables, **indexes, "revision": inventory.revision}
+
+
+def _pruned(index: dict[Any, Any]) -> dict[Any, Any]:
+    """Without the empty places that what was there has left."""
+    pruned = {key: _pruned(held) if isinstance(held, dict) else held for key, held in index.items()}
+    return {key: held for key, held in pruned.items() if held != {}}
 
 
 def sample() -> list[Change]:
-    """One of everything: two tenants, a second segment, rules of each protocol, a switch."""
+    """One of everything there is."""
+    api = (
+        Rule("from-web", "ingress", protocol=6, ports=(8080, 8080), source_ports=(1024, 65535), remote_group="web"),
+        Rule("mon", "ingress", "IPv6", 58, icmp_type=128, icmp_code=0, remote_address_group="monitoring"),
+        Rule("ntp", "egress", protocol=17, ports=(123, 123), stateful=False),
+    )
+    trunked = Port(
+        "acme",
+        "api-1",
+        "52:54:00:00:00:03",
+        ("10.0.0.3", "2001:db8::3"),
+        ("api", "web"),
+        Binding("br-a", "tap0", tag=5),
+        vlan=7,
+        allowed_address_pairs=(AddressPair("10.0.0.100", "00:00:5e:00:01:0a"), AddressPair("2001:db8:1::/64")),
+        spoof_guard="off",
+        dhcp_server=True,
+        enabled=False,
+    )
+    monitoring = AddressGroup("acme", "monitoring", "the watchers", ("10.9.0.0/28", "2001:db8:9::/64"))
+    return [*sample_of_version_1(), *map(putting, (monitoring, Group("acme", "api", rules=api), trunked))]
+
+
+def sample_of_version_1() -> list[Change]:
+    """One of everything there was: two tenants, a second segment, rules of each protocol, a switch."""
     web = (
         Rule("http", "ingress", protocol=6, ports=(80, 443), remote_cidr="0.0.0.0/0"),
         Rule("ping", "ingress", protocol=1, icmp_type=8, icmp_code=0),

@@ -9,6 +9,7 @@ import pytest
 
 from app.errors import StartError
 from app.store import Store
+from app.store.schema import STEPS
 
 
 def edit(*statements):
@@ -85,7 +86,7 @@ DAMAGES = {
     "group missing": (edit("DELETE FROM item WHERE kind = 'group'"), "group web, which does not exist"),
     "one MAC and address twice": (
         edit(f"UPDATE item SET document = replace({FIRST_MAC}, '\"vlan\":7', '\"vlan\":0') {where('port', VM_2)}"),
-        r"port/umbrella/vm.2 and port/acme/web-1 both have 52:54:00:00:00:01 \(and 1 more\)",
+        r"port/umbrella/vm.2 and port/acme/web-1 both have 52:54:00:00:00:01 \(and 2 more\)",
     ),
     "one plug twice": (
         document("port", VM_2, '"interface":null,"ofport":4', '"interface":"tap0","ofport":null'),
@@ -100,7 +101,6 @@ DAMAGES = {
         edit('UPDATE item SET id = \'["x","0"]\' WHERE id = \'["acme","0"]\''),
         "zone/acme/0 is missing",
     ),
-    "zone out of range": (document("zone", ACME_0, ":1}", ":65536}"), r"only 1\.\.65535"),
     "counter of zones lost": (edit(f"DELETE FROM item {where('counter', ZONES)}"), "counter of zones"),
     "counter of epochs behind": (document("counter", EPOCHS, ":2}", ":1}"), r"epoch/.* is 2, but only 1\.\.1"),
     "counter of policies behind": (document("counter", POLICIES, ":2}", ":1}"), r"policy/.* is 2, but only 1\.\.1"),
@@ -110,19 +110,87 @@ DAMAGES = {
     "policy missing": (edit("DELETE FROM item WHERE kind = 'policy'"), "policy/acme/rules/web is missing"),
     "policy of nobody": (document("port", WEB_1, '"egress":"rules"', '"egress":"any"'), "policy/acme"),
 }
+# What only a database of version 2 can have, and again what is checked before anything is decoded.
+API, API_1, MONITORING = '["acme","api"]', '["acme","api-1"]', '["acme","monitoring"]'
+WEB_SET, MONITORING_SET = '["acme","group","web"]', '["acme","address_group","monitoring"]'
+PAIR = '"allowed_address_pairs":[{{"address":"{}","mac":{}}}]'
+DAMAGES_2 = {
+    "cut to a page": (truncate(4096), "malformed"),
+    "version lost": (edit("PRAGMA user_version = 0"), "no version"),
+    "not JSON": (edit(f"UPDATE item SET document = 'x' {where('tenant', ACME)}"), r'tenant \["acme"\]'),
+    "id of numbers": (edit(f"UPDATE item SET id = '[1]' {where('tenant', ACME)}"), "not a list of names"),
+    "no id": (edit(f"UPDATE item SET id = '[]' {where('set', WEB_SET)}"), "not a list of names"),
+    "zone out of range": (document("zone", ACME_0, ":1}", ":32768}"), r"only 1\.\.32767"),
+    "neither true nor false": (document("port", API_1, '"enabled":false', '"enabled":0'), "not true or false"),
+    "address group missing": (
+        edit(f"DELETE FROM item {where('address_group', MONITORING)}"),
+        "rule mon of group/acme/api names address_group monitoring, which does not exist",
+    ),
+    "group of a rule missing": (document("group", API, '"web"', '"www"'), "names group www, which does not exist"),
+    "address group of nobody": (
+        edit(
+            'UPDATE item SET document = replace(document, \'"tenant":"acme"\', \'"tenant":"x"\'),'
+            f' id = \'["x","monitoring"]\' {where("address_group", MONITORING)}'
+        ),
+        "belongs to tenant x, which does not exist",
+    ),
+    "set without number": (edit(f"DELETE FROM item {where('set', WEB_SET)}"), "set/acme/group/web is missing"),
+    "number without set": (
+        edit(f'UPDATE item SET id = \'["acme","group","db"]\' {where("set", WEB_SET)}'),
+        r"set/acme/group/web is missing \(and 1 more\)",
+    ),
+    "two sets with one number": (document("set", WEB_SET, ":1}", ":2}"), "are both 2"),
+    "counter of sets behind": (document("counter", '["set"]', ":2}", ":1}"), r"set/.* is 2, but only 1\.\.1"),
+    "policy of another kind": (
+        document("port", API_1, '"dhcp_server":true', '"dhcp_server":false'),
+        "policy/acme/any/api/web is missing",
+    ),
+    "one plug and tag twice": (
+        document("port", WEB_1, '"ofport":null,"tag":null', '"ofport":null,"tag":5'),
+        "both have tap0",
+    ),
+    "own link-local address twice": (
+        document("port", API_1, '"2001:db8::3"', '"fe80::5054:ff:fe00:2"'),
+        "both have fe80::5054:ff:fe00:2",
+    ),
+    "MAC in a pair of another": (
+        document("port", API_1, "00:00:5e:00:01:0a", "52:54:00:00:00:02"),
+        "vm.2 has 52:54:00:00:00:02, which is in a pair of port/acme/api-1",
+    ),
+    "address in a pair of another tenant": (
+        document("port", API_1, "10.0.0.100", "10.0.0.0/30"),
+        "vm.2 has 10.0.0.1, which is in a pair of port/acme/api-1",
+    ),
+    "pair of two tenants": (
+        document("port", VM_2, '"allowed_address_pairs":[]', PAIR.format("2001:db8:1::/64", "null")),
+        "both have a pair with 2001:db8:1::/64",
+    ),
+    "virtual MAC of two tenants": (
+        document("port", VM_2, '"allowed_address_pairs":[]', PAIR.format("10.0.0.9", '"00:00:5e:00:01:0a"')),
+        "both have a pair with 00:00:5e:00:01:0a",
+    ),
+}
 
 
 @pytest.mark.parametrize("name", DAMAGES)
 def test_damage_is_refused_and_left_as_it_is(name, version_1):
-    damage, complaint = DAMAGES[name]
-    damage(version_1)
-    before = {file.name: file.read_bytes() for file in version_1.iterdir()}
+    refused_untouched(version_1, *DAMAGES[name])
+
+
+@pytest.mark.parametrize("name", DAMAGES_2)
+def test_damage_of_version_2_is_refused_and_left_as_it_is(name, version_2):
+    refused_untouched(version_2, *DAMAGES_2[name])
+
+
+def refused_untouched(directory, damage, complaint):
+    damage(directory)
+    before = {file.name: file.read_bytes() for file in directory.iterdir()}
     for _ in range(2):  # the second start finds the same
         with pytest.raises(StartError, match=complaint) as refused:
-            Store.open(version_1)
+            Store.open(directory)
         assert "\n" not in refused.value.exit_message
-        assert str(version_1) in refused.value.exit_message
-        after = {file.name: file.read_bytes() for file in version_1.iterdir() if file.name != "lock"}
+        assert str(directory) in refused.value.exit_message
+        after = {file.name: file.read_bytes() for file in directory.iterdir() if file.name != "lock"}
         assert after == before
 
 
@@ -153,8 +221,8 @@ def test_a_refused_start_does_not_empty_the_log(tmp_path):
 def test_a_log_left_by_a_crash_survives_a_start_that_is_refused(tmp_path):
     crash_with_open_log(tmp_path)
     before = {suffix: (tmp_path / f"ovswarden.db{suffix}").read_bytes() for suffix in ("", "-wal")}
-    with pytest.raises(StartError, match="from version 1"):
-        Store.open(tmp_path, steps=(lambda _: None, lambda _: 1 / 0))
+    with pytest.raises(StartError, match=f"from version {len(STEPS)}"):
+        Store.open(tmp_path, steps=(*STEPS, lambda _: 1 / 0))
     assert {suffix: (tmp_path / f"ovswarden.db{suffix}").read_bytes() for suffix in ("", "-wal")} == before
     store = Store.open(tmp_path)
     assert store.load().get("port", "umbrella", "vm.2")

@@ -1,6 +1,5 @@
-"""The database file: what is committed is there after the next opening; one process at a time; old versions."""
+"""The database file: what is committed is there after the next opening; one process at a time."""
 
-import json
 import os
 import sqlite3
 import stat
@@ -16,7 +15,6 @@ from app.core.values import Tenant
 from app.errors import StartError
 from app.service import StoreUnavailable
 from app.store import Store
-from app.store.schema import STEPS, sql
 from tests.store.histories import NOW, content, histories, putting, replay, sample
 
 
@@ -164,61 +162,3 @@ def test_a_really_full_disk_refuses_and_recovers_when_there_is_space(tmp_path):
         assert content(reopened(tmp_path)) == content(more)
     finally:
         subprocess.run(["umount", "-l", tmp_path], check=True)
-
-
-# -- versions
-
-
-def renamed(connection):
-    """A step in Python: every tenant gets a description."""
-    for id, document in connection.execute("SELECT id, document FROM item WHERE kind = 'tenant'").fetchall():
-        body = json.loads(document)
-        body["value"]["description"] = "migrated"
-        connection.execute("UPDATE item SET document = ? WHERE id = ?", (json.dumps(body), id))
-
-
-NEWER = (*STEPS, sql("CREATE TABLE note (text TEXT) STRICT"), renamed)
-
-
-def test_version_1_as_it_was_written_then_is_read_now(tmp_path, version_1):
-    assert content(reopened(version_1)) == content(replay(Inventory(), sample()))
-
-
-def test_an_older_version_is_backed_up_and_migrated(version_1):
-    inventory = reopened(version_1, steps=NEWER)
-    assert inventory.get("tenant", "acme").value.description == "migrated"
-    assert content(reopened(version_1, steps=NEWER)) == content(inventory)
-    backup = version_1 / "ovswarden.db.v1"
-    assert stat.S_IMODE(backup.stat().st_mode) == 0o600
-    (version_1 / "ovswarden.db").unlink()
-    backup.rename(version_1 / "ovswarden.db")
-    assert content(reopened(version_1)) == content(replay(Inventory(), sample()))
-
-
-def test_an_older_backup_is_not_overwritten(version_1):
-    (version_1 / "ovswarden.db.v1").write_text("precious")
-    reopened(version_1, steps=NEWER)
-    assert (version_1 / "ovswarden.db.v1").read_text() == "precious"
-    assert (version_1 / "ovswarden.db.v1.2").exists()
-
-
-def test_an_empty_database_is_migrated_without_a_backup(tmp_path):
-    reopened(tmp_path)
-    reopened(tmp_path, steps=NEWER)
-    assert sorted(file.name for file in tmp_path.iterdir()) == ["lock", "ovswarden.db"]
-
-
-def test_a_newer_version_is_refused_untouched(version_1):
-    reopened(version_1, steps=NEWER)
-    before = (version_1 / "ovswarden.db").read_bytes()
-    with pytest.raises(StartError, match="has version 3, this ovswarden knows up to 1"):
-        Store.open(version_1)
-    assert (version_1 / "ovswarden.db").read_bytes() == before
-
-
-def test_a_migration_that_would_fail_leaves_everything_as_it_was(version_1):
-    before = {file.name: file.read_bytes() for file in version_1.iterdir()}
-    with pytest.raises(StartError, match=r"from version 1 to 2: no such table: nowhere"):
-        Store.open(version_1, steps=(*STEPS, sql("DELETE FROM item", "DELETE FROM nowhere")))
-    after = {file.name: file.read_bytes() for file in version_1.iterdir() if file.name != "lock"}
-    assert after == before

@@ -4,18 +4,22 @@ from __future__ import annotations
 
 import re
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
 
 from topology.controller import Controller
-from topology.fabric import Fabric
+from topology.fabric import Fabric, realise
 from topology.frames import Frame
-from topology.labs import Host
-from topology.probes import Sniffer, send
+from topology.labs import Family, Host, Lab
+from topology.probes import send
+from topology.sniffer import Sniffer
 from topology.streams import Stream
 
 DPID = "0000000000000001"
+SWITCH = "tcp:127.0.0.1:6653"
 TENANTS = {"vm1": "red", "vm2": "blue"}
 
 
@@ -39,6 +43,7 @@ class Site:
 
     controller: Controller
     fabric: Fabric
+    family: Family = 4  # of the traffic that is asked about
     _streams: list[Stream] = field(default_factory=list)
 
     # -- the state that every test begins with
@@ -50,22 +55,28 @@ class Site:
         for name in set(self.fabric.hosts) - {host.name for host in self.fabric.lab.hosts}:
             self.fabric.detach(name)
         self.controller.wait_connected()
-        self._forget_others({document["path"] for document in policy})
+        keep = {document["path"] for document in policy}
+        self._forget_others(keep, "ports")
         self.controller.load(policy)
+        self._forget_others(keep, "groups", "address-groups")  # by now nobody names them
         self.fabric.forget()
         self.fabric.ovs.appctl("dpctl/flush-conntrack")
         self.fabric.ovs.settle()
 
-    def _forget_others(self, keep: set[str]) -> None:
+    def _forget_others(self, keep: set[str], *kinds: str) -> None:
         for tenant in self.controller.get("/v1/tenants")["items"]:
             path = f"/v1/tenants/{tenant['name']}"
             if path not in keep:
                 self.controller.delete(path + "?cascade=true")
                 continue
-            for kind, key in (("ports", "id"), ("groups", "name")):
-                for item in self.controller.get(f"{path}/{kind}")["items"]:
-                    if f"{path}/{kind}/{item[key]}" not in keep:
-                        self.controller.delete(f"{path}/{kind}/{item[key]}")
+            listed = [(kind, item) for kind in kinds for item in self.controller.get(f"{path}/{kind}")["items"]]
+            others = [f"{path}/{kind}/{item['id' if kind == 'ports' else 'name']}" for kind, item in listed]
+            others = [other for other in others if other not in keep]
+            for other in others:
+                if "/groups/" in other:
+                    self.controller.put(other, {"rules": []})
+            for other in others:
+                self.controller.delete(other)
         for switch in self.controller.get("/v1/switches")["items"]:
             if switch["revision"]:
                 self.controller.delete(f"/v1/switches/{switch['dpid']}")
@@ -74,6 +85,9 @@ class Site:
 
     def put(self, path: str, body: Any) -> Any:
         return self._applied("PUT", path, body)
+
+    def patch(self, path: str, body: Any) -> Any:
+        return self._applied("PATCH", path, body)
 
     def delete(self, path: str) -> None:
         self._applied("DELETE", path)
@@ -98,6 +112,10 @@ class Site:
     def port_status(self, path: str) -> dict[str, Any]:
         return self.controller.get(path)["status"]
 
+    def drops(self, path: str) -> dict[str, int]:
+        """What the port's guard has dropped, by reason; the switch counts with a second's delay."""
+        return self.port_status(path)["drops"]
+
     def flows(self, bridge: str = "br0") -> list[Installed]:
         return parse(self.fabric.ovs.ofctl("dump-flows", bridge=bridge))
 
@@ -105,12 +123,14 @@ class Site:
         return sorted(flow.cookie for flow in self.flows(bridge))
 
     def passes(self, *pairs: tuple[str, str, int]) -> list[bool]:
-        """Whether TCP opens, for (source, target, port) each."""
-        return [self.fabric.tcp(source, target, number, 2.0) for source, target, number in pairs]
+        """Whether TCP opens, for (source, target, port) each, when the datapath has followed the tables."""
+        self.fabric.ovs.settle()
+        return [self.fabric.tcp(source, target, number, 2.0, self.family) for source, target, number in pairs]
 
     def blocked(self, *pairs: tuple[str, str, int]) -> bool:
-        """Whether TCP opens for none of them."""
-        return not any(self.fabric.tcp(source, target, number, 0.5) for source, target, number in pairs)
+        """Whether TCP opens for none of them, when the datapath has followed the tables."""
+        self.fabric.ovs.settle()
+        return not any(self.fabric.tcp(source, target, number, 0.5, self.family) for source, target, number in pairs)
 
     def pushes(self) -> int:
         """How many bundles the controller has sent."""
@@ -122,8 +142,9 @@ class Site:
 
     # -- frames and live traffic
 
-    def reached(self, source: str, *sent: Frame, window: float = 0.6) -> list[set[str]]:
+    def reached(self, source: str, *sent: Frame, window: float = 0.3) -> list[set[str]]:
         """Send each frame from the host's interface; the other hosts that each of them reached."""
+        self.fabric.ovs.settle()
         hosts = self.fabric.hosts
         with Sniffer(hosts) as sniffer:
             for frame in sent:
@@ -132,11 +153,12 @@ class Site:
             return [set(sniffer.saw(frame, 0.0) - {source}) for frame in sent]
 
     def leaks(self, source: str, *sent: Frame) -> list[tuple[str, set[str]]]:
-        """The frames that reached anybody, and whom."""
+        """The frames that reached anybody, and whom. Datapath flows follow the tables by some tenths of a second."""
+        self.fabric.ovs.settle()
         return [(frame.name, who) for frame, who in zip(sent, self.reached(source, *sent), strict=True) if who]
 
-    def stream(self, kind: str, source: str, target: str, port: int, interval: float = 0.05) -> Stream:
-        stream = self.fabric.stream(kind, source, target, port, interval)
+    def stream(self, kind: str, source: str, target: str, port: int, interval: float = 0.05, **more: Any) -> Stream:
+        stream = self.fabric.stream(kind, source, target, port, interval, **{"family": self.family} | more)
         self._streams.append(stream)
         assert stream.started(10), f"{stream.name} did not start: {stream.report().error}"
         return stream
@@ -146,19 +168,39 @@ class Site:
             self._streams.pop().close()
 
 
+@contextmanager
+def running_site(place: Path, lab: Lab, **more: Any) -> Iterator[Site]:
+    """Start both, and wait until the controller holds the switch; `more` goes to the controller."""
+    with (
+        Controller(place, lab.uplinks, **more) as controller,
+        realise(lab, SWITCH, place / "switch") as fabric,
+    ):
+        controller.wait_connected()
+        yield Site(controller, fabric)
+
+
 def port(host: Host, **more: Any) -> dict[str, Any]:
-    """The body that registers a host."""
+    """The body that registers a host under its IPv4 address."""
     usual = {
         "binding": {"switch": DPID, "interface": host.interface},
         "mac": host.mac,
         "addresses": [host.address],
         "groups": list(host.groups),
+        "vlan": host.vlan,
     }
     return usual | more
 
 
-def rule(direction: str, protocol: str, low: int, high: int | None = None, **more: Any) -> dict[str, Any]:
-    return {"direction": direction, "protocol": protocol, "port_min": low, "port_max": high or low, **more}
+def both(host: Host) -> list[str]:
+    """Its addresses of both families."""
+    return [host.address, host.ip(6)]
+
+
+def rule(
+    direction: str, protocol: str, low: int, high: int | None = None, family: Family = 4, **more: Any
+) -> dict[str, Any]:
+    ports = {"port_min": low, "port_max": high or low}
+    return {"direction": direction, "ethertype": f"IPv{family}", "protocol": protocol, **ports, **more}
 
 
 def parse(dump: str) -> list[Installed]:

@@ -8,8 +8,7 @@ from signal import SIGTERM
 
 import pytest
 
-from tests.switch.conftest import SWITCH
-from tests.switch.site import Site, eventually, rule
+from tests.switch.site import SWITCH, Site, eventually, rule
 from topology import SEED, matrix, realise
 from topology.controller import ROOT, Controller
 

@@ -9,11 +9,11 @@ from collections.abc import Iterator
 import pytest
 
 from tests.switch.cable import Cable
-from tests.switch.conftest import SWITCH
-from tests.switch.site import Site, eventually
-from topology import SEED, frames, matrix
+from tests.switch.site import SWITCH, Site, eventually
+from topology import SEED, frames, matrix, nd
 from topology.frames import Frame
-from topology.probes import Sniffer, send
+from topology.probes import send
+from topology.sniffer import Sniffer
 from topology.streams import Stream
 
 pytestmark = pytest.mark.switch
@@ -28,24 +28,24 @@ ANSWERS_ONLY = LIVE[2]
 STEADY_GAP = 0.5
 
 
-def test_kill_minus_9_and_a_start_lose_no_packet_and_send_nothing(site, record_property):
-    streams = [site.stream(*how) for how in LIVE]
-    before, begin = site.flows(), time.monotonic()
-    site.controller.kill()
+def test_kill_minus_9_and_a_start_lose_no_packet_and_send_nothing(dual, record_property):
+    streams = [dual.stream(*how) for how in LIVE]
+    before, begin = dual.flows(), time.monotonic()
+    dual.controller.kill()
     time.sleep(1.5)  # the switch tries to connect meanwhile
-    site.controller.start()
-    (switch,) = site.controller.wait_connected()
+    dual.controller.start()
+    (switch,) = dual.controller.wait_connected()
     time.sleep(0.6)
 
     assert switch["status"]["flow_mods"] == 0
-    assert "flows pushed" not in site.controller.log.read_text().rpartition("switch connected")[2]
-    _assert_untouched(before, site.flows(), time.monotonic() - begin)
+    assert "flows pushed" not in dual.controller.log.read_text().rpartition("switch connected")[2]
+    _assert_untouched(before, dual.flows(), time.monotonic() - begin)
     gaps = _steady(streams, begin)
     record_property("longest gap", max(gaps))
     print(
         f"\ncontroller killed and started in {time.monotonic() - begin:.1f} s: longest gap {max(gaps):.3f} s, none lost"
     )
-    assert matrix.holds(site.fabric.matrix())
+    assert matrix.holds(dual.fabric.matrix(family=dual.family))
 
 
 def test_after_a_restart_a_change_sends_its_own_few_flows(site):
@@ -70,32 +70,32 @@ def test_sigterm_ends_within_five_seconds_and_leaves_the_flows(site, record_prop
     print(f"\nSIGTERM to end: {seconds:.2f} s")
 
 
-def test_a_restarted_vswitchd_gets_its_flows_back_and_lets_nothing_through_meanwhile(site, record_property):
+def test_a_restarted_vswitchd_gets_its_flows_back_and_lets_nothing_through_meanwhile(dual, record_property):
     # The connections are forgotten with the daemon: what goes on must be allowed in the direction in which it does.
-    streams = [site.stream(*how) for how in (*LIVE, ("client-push", "vm1", "vm2", 80)) if how != ANSWERS_ONLY]
-    forbidden = _forbidden(site)
-    wanted = site.cookies()
-    with Sniffer(site.fabric.hosts) as sniffer:
-        site.fabric.ovs.kill_vswitchd(signal.SIGKILL)
+    streams = [dual.stream(*how) for how in (*LIVE, ("client-push", "vm1", "vm2", 80)) if how != ANSWERS_ONLY]
+    forbidden = _forbidden(dual)
+    wanted = dual.cookies()
+    with Sniffer(dual.fabric.hosts) as sniffer:
+        dual.fabric.ovs.kill_vswitchd(signal.SIGKILL)
         killed = time.monotonic()
-        site.fabric.ovs.start_vswitchd()
-        while site.cookies() != wanted and time.monotonic() < killed + 20:
-            _send(site, forbidden)
+        dual.fabric.ovs.start_vswitchd()
+        while dual.cookies() != wanted and time.monotonic() < killed + 20:
+            _send(dual, forbidden)
         back = time.monotonic() - killed
         for _ in range(20):
-            _send(site, forbidden)
+            _send(dual, forbidden)
             time.sleep(0.02)
         sniffer.listen(0.3)
         leaked = [(frame.name, who) for source, frame in forbidden if (who := sniffer.saw(frame, 0.0) - {source})]
     assert leaked == []
-    assert site.cookies() == wanted
+    assert dual.cookies() == wanted
     # TCP tries again when its time-out, doubled with every try, is over
     assert [stream.name for stream in streams if not stream.alive(within=10)] == []
     assert [stream.report().error for stream in streams] == [None] * len(streams)
     record_property("seconds until the flows were back", back)
     print(f"\nvswitchd killed: flows back after {back:.2f} s, traffic after {time.monotonic() - killed:.2f} s")
-    site.controller.wait_connected()
-    assert matrix.holds(site.fabric.matrix())
+    dual.controller.wait_connected()
+    assert matrix.holds(dual.fabric.matrix(family=dual.family))
 
 
 def test_a_connection_that_breaks_and_comes_back_sends_nothing(site, cable):
@@ -145,16 +145,19 @@ def _steady(streams: list[Stream], begin: float) -> list[float]:
 
 
 def _forbidden(site: Site) -> list[tuple[str, Frame]]:
-    spoofed = [frames.wrong_mac(VM1, EXT), frames.wrong_address(VM1, EXT, VM2.address)]
+    family = site.family
+    spoofed = [frames.wrong_mac(VM1, EXT, family=family), frames.wrong_address(VM1, EXT, VM2.ip(family))]
     spoofed += [
         frames.arp_wrong_spa(VM1, EXT.address, VM2.address),
         frames.wrong_address_broadcast(VM1, EXT, "10.9.9.9"),
+        nd.router_advertisement(VM1),
+        nd.advertisement(VM1, VM2.ip(6)),
     ]
     return [
         *(("vm1", frame) for frame in spoofed),
-        ("ext", frames.udp(EXT, VM1)),
-        ("ext", frames.tcp_segment(EXT, VM2, 40001, 4711, seq=1, flags="S")),
-        ("vm2", frames.udp(VM2, VM1)),
+        ("ext", frames.udp(EXT, VM1, family=family)),
+        ("ext", frames.tcp_segment(EXT, VM2, 40001, 4711, seq=1, flags="S", family=family)),
+        ("vm2", frames.udp(VM2, VM1, family=family)),
     ]
 
 

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 import pytest
 
 from tests.switch.conftest import POLICY
-from tests.switch.site import Site, port, rule
+from tests.switch.site import Site, both, port, rule
 from topology import SEED
 from topology.streams import Stream
 
@@ -17,13 +17,13 @@ INTERVAL = 0.05
 CUT_SECONDS = 1.0  # from the answer of the REST call until nothing more arrives
 STEADY_GAP = 0.5  # ten intervals: two busy cores carry a dozen streams
 RULES = {
-    "blue/groups/web/rules/http": rule("ingress", "tcp", 80),
-    "blue/groups/web/rules/dns": rule("ingress", "udp", 5000),
-    "red/groups/ssh/rules/ssh": rule("ingress", "tcp", 22),
-    "red/groups/ssh/rules/out": rule("egress", "tcp", 9000),
-    "red/groups/ssh/rules/out-udp": rule("egress", "udp", 9001),
-    "red/groups/ssh/rules/out-web": rule("egress", "tcp", 80),
-    "red/groups/ssh/rules/out-dns": rule("egress", "udp", 5000),
+    "blue/groups/web/rules/http": ("ingress", "tcp", 80),
+    "blue/groups/web/rules/dns": ("ingress", "udp", 5000),
+    "red/groups/ssh/rules/ssh": ("ingress", "tcp", 22),
+    "red/groups/ssh/rules/out": ("egress", "tcp", 9000),
+    "red/groups/ssh/rules/out-udp": ("egress", "udp", 9001),
+    "red/groups/ssh/rules/out-web": ("egress", "tcp", 80),
+    "red/groups/ssh/rules/out-dns": ("egress", "udp", 5000),
 }
 HTTP, DNS, SSH, OUT, OUT_UDP, OUT_WEB, OUT_DNS = RULES
 # what flows, and the rules without which it may not: opened by and towards VMs, the outside, another tenant
@@ -42,14 +42,19 @@ TRAFFIC = (
 )
 
 
-@pytest.fixture(scope="module")
-def live(running: Site) -> Iterator[list[tuple[Stream, set[str]]]]:
+@pytest.fixture(scope="module", params=[4, 6], ids=["IPv4", "IPv6"])
+def live(running: Site, request: pytest.FixtureRequest) -> Iterator[list[tuple[Stream, set[str]]]]:
     running.reset(POLICY)
-    running.put("/v1/tenants/red/ports/vm1", port(SEED.host("vm1"), egress="rules"))
+    running.family = request.param
+    for name, tenant in (("vm1", "red"), ("vm2", "blue")):
+        more = {"egress": "rules"} if name == "vm1" else {}
+        host = SEED.host(name)
+        running.put(f"/v1/tenants/{tenant}/ports/{name}", port(host, addresses=both(host), **more))
     for path, body in RULES.items():
-        running.put(f"/v1/tenants/{path}", body)
+        running.put(f"/v1/tenants/{path}", rule(*body, family=running.family))
     yield [(running.stream(*how, INTERVAL), needs) for *how, needs in TRAFFIC]
     running.end_streams()
+    running.family = 4
 
 
 @pytest.mark.parametrize("path", RULES)
@@ -69,7 +74,7 @@ def test_removing_a_rule_stops_its_streams_at_once_and_no_other_and_adding_it_ag
     assert max(gaps.values()) < STEADY_GAP, gaps
     assert {stream.name: _lost(stream, begin) for stream in spared if _lost(stream, begin)} == {}
 
-    running.put(f"/v1/tenants/{path}", RULES[path])
+    running.put(f"/v1/tenants/{path}", rule(*RULES[path], family=running.family))
     added = time.monotonic()
     # TCP tries again when its time-out, doubled with every try, is over
     assert [stream.name for stream in doomed if not stream.alive(within=8)] == []

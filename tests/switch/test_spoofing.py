@@ -52,11 +52,6 @@ def test_a_forged_frame_reaches_nobody(site):
     assert site.leaks("vm1", *FORGED) == []
 
 
-def _rarp() -> Frame:
-    request = frames.arp(VM1, EXT.address)
-    return Frame("RARP", request.raw[:12] + b"\x80\x35" + request.raw[14:], request.marker)
-
-
 def _ipv6(target: str) -> Frame:
     from scapy.layers.inet import UDP
     from scapy.layers.inet6 import IPv6
@@ -67,7 +62,6 @@ def _ipv6(target: str) -> Frame:
 ENDS = bytes.fromhex((EXT.mac + VM1.mac).replace(":", ""))
 UNKNOWN = Frame("unknown type", ENDS + b"\x88\xb5marker of 88b5", b"marker of 88b5")
 OTHERS = (
-    _rarp(),
     _ipv6(EXT.mac),
     _ipv6(VM2.mac),
     _ipv6("33:33:00:00:00:01"),
@@ -79,33 +73,32 @@ OTHERS = (
 )
 
 
-def test_what_is_neither_plain_ipv4_nor_arp_reaches_nobody(site):
+def test_what_is_neither_plain_ip_of_its_own_nor_arp_reaches_nobody(site):
     assert site.leaks("vm1", *OTHERS) == []
 
 
-def test_a_tagged_frame_from_outside_reaches_no_vm(site):
-    tagged = [frames.tagged(frame, vlan) for vlan in (0, 7) for frame in (
-        frames.udp(EXT, VM2, dport=80), frames.arp(EXT, VM1.address), frames.arp(EXT, EXT.address),
-    )]  # fmt: skip
-    assert site.leaks("ext", *tagged) == []
+def test_a_frame_of_another_vlan_reaches_no_vm_and_a_priority_tag_is_none(site):
+    plain = frames.udp(EXT, VM2, dport=80), frames.arp(EXT, VM1.address), frames.arp(EXT, EXT.address)
+    assert site.leaks("ext", *(frames.tagged(frame, 7) for frame in plain)) == []
+    assert site.reached("ext", *(frames.tagged(frame, 0) for frame in plain)) == [set(), {"vm1"}, {"vm1", "vm2"}]
 
 
-def test_the_other_vm_cannot_speak_within_an_established_connection(site):
-    site.stream("server-push", "ext", "vm1", 22)
-    towards_ext = site.fabric.overhear("ext", 22)
-    towards_vm1 = site.fabric.overhear("vm1", 22)
+def test_the_other_vm_cannot_speak_within_an_established_connection(dual):
+    dual.stream("server-push", "ext", "vm1", 22)
+    towards_ext = dual.fabric.overhear("ext", 22)
+    towards_vm1 = dual.fabric.overhear("vm1", 22)
     forged = [frames.into_connection(VM2, EXT, towards_ext), frames.into_connection(VM2, VM1, towards_vm1)]
-    forged += [_continued(VM2, EXT, towards_ext, VM1.address, mac) for mac in (VM1.mac, EXT.mac)]
-    assert site.leaks("vm2", *forged) == []
+    forged += [_continued(VM2, EXT, towards_ext, VM1.ip(dual.family), mac) for mac in (VM1.mac, EXT.mac)]
+    assert dual.leaks("vm2", *forged) == []
 
 
-def test_the_outside_cannot_speak_under_a_local_mac_within_an_established_connection(site):
-    site.stream("server-push", "vm1", "vm2", 80)
+def test_the_outside_cannot_speak_under_a_local_mac_within_an_established_connection(dual):
+    dual.stream("server-push", "vm1", "vm2", 80)
     forged = [
-        _continued(EXT, target, site.fabric.overhear(target.name, 80), victim.address, victim.mac)
+        _continued(EXT, target, dual.fabric.overhear(target.name, 80), victim.ip(dual.family), victim.mac)
         for target, victim in ((VM1, VM2), (VM2, VM1))
     ]
-    assert site.leaks("ext", *forged) == []
+    assert dual.leaks("ext", *forged) == []
 
 
 def test_the_outside_cannot_use_a_local_mac(site):
@@ -119,5 +112,5 @@ def test_the_outside_cannot_use_a_local_mac(site):
 
 def _continued(sender: Host, target: Host, heard: Segment, address: str, mac: str) -> Frame:
     """What the connection expects next, under somebody else's address and MAC."""
-    numbers = {"seq": heard.next_seq, "ack": heard.ack}
+    numbers = {"seq": heard.next_seq, "ack": heard.ack, "family": frames.family_of(address)}
     return frames.tcp_segment(sender, target, heard.sport, heard.dport, address=address, mac=mac, **numbers)

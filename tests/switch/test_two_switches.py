@@ -8,8 +8,8 @@ from collections.abc import Iterator
 
 import pytest
 
-from tests.switch.conftest import POLICY, SWITCH
-from tests.switch.site import Site, eventually, port, rule
+from tests.switch.conftest import POLICY
+from tests.switch.site import SWITCH, Site, eventually, port, rule
 from topology import Fabric, frames, matrix
 from topology.labs import Host, Lab, expectation
 
@@ -18,9 +18,9 @@ SECOND = "0000000000000002"
 LAB = Lab(
     name="second",
     hosts=(
-        Host("wan", "52:54:00:e0:00:fd", "192.168.0.253", ofport=1),
-        Host("vm4", "52:54:00:44:44:44", "192.168.0.4", tenant="red", groups=("ssh",), ofport=2),
-        Host("vm5", "52:54:00:55:55:55", "192.168.0.5", tenant="blue", groups=("web",), ofport=3),
+        Host("wan", "52:54:00:e0:00:fd", "192.168.0.253", ofport=1, address6="fd00::fd"),
+        Host("vm4", "52:54:00:44:44:44", "192.168.0.4", tenant="red", groups=("ssh",), ofport=2, address6="fd00::4"),
+        Host("vm5", "52:54:00:55:55:55", "192.168.0.5", tenant="blue", groups=("web",), ofport=3, address6="fd00::5"),
     ),
     uplinks=("wan",),
     expectation=expectation(
@@ -73,6 +73,17 @@ def test_each_switch_guards_its_own_ports(both):
         outcomes = site.fabric.matrix()
         assert matrix.holds(outcomes), matrix.table(outcomes)
     assert (first.status()["ports"], second.status(SECOND)["ports"]) == (2, 2)
+
+
+def test_each_switch_guards_its_own_ports_over_ipv6(both):
+    first, second = both
+    for host in LAB.ports():
+        second.patch(f"/v1/tenants/{host.tenant}/ports/{host.name}", {"addresses": [host.ip(6)]})
+    for path, number in (("red/groups/ssh", 22), ("blue/groups/web", 80)):
+        second.put(f"/v1/tenants/{path}/rules/six", rule("ingress", "tcp", number, family=6))
+    outcomes = second.fabric.matrix(family=6)
+    assert matrix.holds(outcomes), matrix.table(outcomes)
+    assert first.fabric.tcp("vm1", "ext", 4711)
 
 
 def test_each_switch_has_its_own_uplinks_set_by_rest(both):

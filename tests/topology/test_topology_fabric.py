@@ -117,6 +117,12 @@ def test_a_machine_is_plugged_in_and_pulled_while_the_lab_runs(seed):
     assert len(namespaces()) == 3
 
 
+def test_addresses_of_both_families_are_looked_up_in_tries(seed):
+    tables = seed.ovs.vsctl("get", "bridge", "br0", "flow_tables")
+    assert "0=" in tables
+    assert "ipv6_src" in seed.ovs.vsctl("--columns=prefixes", "list", "flow_table")
+
+
 def test_python_runs_inside_a_host(seed):
     inside = seed.host("vm1").python(lambda: {name for _, name in socket.if_nameindex()})
     assert inside == {"lo", "eth0"}

@@ -132,3 +132,19 @@ def test_a_table_ticks_the_rows_that_hold_and_names_the_culprits_of_the_others()
     _, ticked, crossed = matrix.table((good, bad)).splitlines()
     assert ticked.split() == ["✓", "vm1", "vm2", "anything", "else", "blocked", "blocked"]
     assert crossed.split() == ["✗", "vm1", "vm2", "anything", "else", "blocked", "mixed", "<-", "tcp/81"]
+
+
+@pytest.mark.parametrize("family", [4, 6])
+def test_the_matrix_is_measured_in_either_family(seed, family):
+    outcomes = seed.matrix(family=family)
+    assert all(outcome.passes is True for outcome in outcomes)
+    seed.ovs.ofctl("add-flow", f"priority=40000,tcp{'6' if family == 6 else ''},actions=drop")
+    seed.ovs.settle()
+    assert [outcome.passes for outcome in seed.matrix(family=family)] == [
+        False if all(probe.kind == "tcp" for probe in row.probes) else None for row in SEED.expectation
+    ]
+    assert all(outcome.passes is True for outcome in seed.matrix(family=10 - family))
+
+
+def test_a_link_local_address_is_the_one_that_linux_makes(seed):
+    assert f"{SEED.host('vm1').link_local}/64" in seed.host("vm1").run(["ip", "address"]).stdout

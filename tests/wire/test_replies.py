@@ -29,9 +29,9 @@ def test_any_bytes_are_walked_to_an_end(junk: bytes) -> None:
     for walk in (replies.flows, lambda each: replies.ports(4, each), lambda each: replies.ports(5, each)):
         with suppress(Malformed):
             list(walk(memoryview(junk)))
-    for read in (lambda: replies.body(junk), lambda: replies.complaint(junk)):
+    for read in (replies.body, replies.complaint, replies.switch_flags):
         with suppress(Malformed):
-            read()
+            read(junk)
 
 
 @given(st.sampled_from(Stage), st.sampled_from(sorted(FROM_SWITCH)), st.binary(max_size=200))
@@ -108,6 +108,26 @@ def test_sound_ports_reach_os_ken() -> None:
 def test_statistics_nobody_asked_for_never_reach_os_ken(kind: int) -> None:
     for stage in (Stage.DESCRIBING, Stage.SERVED):
         assert not parse_worthy(stage, 5, message(19, struct.pack("!HH4x", kind, 0) + bytes(64)))
+
+
+def installed(packets: int, match: bytes = struct.pack("!HH4x", 1, 4)) -> bytes:
+    return struct.pack("!HBxIIHHHHH2xQQQ", 48 + len(match), 70, 3, 4, 5, 0, 0, 0, 0, 6, packets, 7) + match
+
+
+def test_counters_are_read_whatever_a_flow_matches() -> None:
+    entries = installed(1) + installed(1 << 40, struct.pack("!HHII4x", 1, 12, 0x80000004, 9)) + installed(3)
+    read = list(replies.flows(memoryview(entries)))
+    assert [each.packets for each in read] == [1, 1 << 40, 3]
+    assert read[1] == (70, 5, 6, 1 << 40, 7, 3)
+
+
+def test_the_flags_of_a_configuration_are_read() -> None:
+    assert replies.switch_flags(message(8, struct.pack("!HH", 3, 128))) == 3
+
+
+@pytest.mark.parametrize("stage", [Stage.DESCRIBING, Stage.SERVED])
+def test_a_configuration_never_reaches_os_ken(stage: Stage) -> None:
+    assert not parse_worthy(stage, 5, message(8, bytes(4)))
 
 
 def test_packets_nobody_asked_for_never_reach_os_ken() -> None:

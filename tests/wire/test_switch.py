@@ -68,13 +68,6 @@ def test_reading_sees_what_ovs_ofctl_sees(ovs: OpenVSwitch, datapath: Connection
     assert identities(datapath) == set(dumped(ovs)) == {(f.table, f.priority, c) for c, f in flows.items()}
 
 
-def test_reading_can_be_narrowed_to_a_cookie(datapath: Connection) -> None:
-    flows = many(10)
-    push(datapath, flows, [])
-    cookie = next(iter(flows))
-    assert [each.cookie for each in read_flows(datapath, cookie, (1 << 64) - 1)] == [cookie]
-
-
 def test_deleting_by_cookie_deletes_just_that_flow(datapath: Connection) -> None:
     flows = many(20)
     push(datapath, flows, [])

@@ -1,0 +1,156 @@
+"""What is looked up in the inventory, kept beside its tables: every row that is placed or removed is marked here."""
+
+from __future__ import annotations
+
+from bisect import bisect_left, insort
+from collections.abc import Callable, Iterator
+from typing import Any
+
+from app.core.addresses import WIDTH, Network, network
+from app.core.values import AddressGroup, Group, PolicyKey, Port, Remote, Stored, Switch
+
+Id = tuple[str, ...]
+Ids = dict[Id, None]  # an ordered set
+Claimed = tuple[int, int, Id]  # value and length of a network, and the port that has it
+
+
+class Indexes:
+    """Answers by what a value says. Segments are VLAN ids. What nobody has any more leaves nothing behind."""
+
+    def __init__(self) -> None:
+        self.owned: dict[tuple[str, str], Ids] = {}  # (kind, tenant)
+        self.macs: dict[tuple[int, str], Id] = {}  # (segment, a port's own MAC)
+        self.addresses: dict[tuple[int, str], Id] = {}  # (segment, a port's own address)
+        self.virtual_macs: dict[tuple[int, str], Ids] = {}  # (segment, MAC of an address pair)
+        self.pairs: dict[tuple[int, Network], Ids] = {}  # (segment, network of an address pair, not of everything)
+        self.bindings: dict[tuple[str, str | int], dict[int, Id]] = {}  # plug -> tag or 0
+        self.members: dict[Id, Ids] = {}  # group -> ports
+        self.carriers: dict[PolicyKey, Ids] = {}  # policy -> ports
+        self.policies: dict[Id, dict[PolicyKey, None]] = {}  # group -> policies
+        self.naming: dict[tuple[str, Remote], Ids] = {}  # what rules name -> their groups
+        self.residents: dict[tuple[str, int], Ids] = {}  # (tenant, segment) -> ports
+        self.switch_names: dict[str, str] = {}
+        self.used_zones: dict[int, Id] = {}
+        self.zones: dict[str, Ids] = {}  # tenant -> rows of its zones
+        self._claimed: dict[tuple[int, int], list[Claimed]] = {}  # (segment, family) -> in order
+        self._markers: dict[str, Callable[[Id, Any, bool], None]] = {
+            "group": self._mark_group,
+            "address_group": self._mark_owned,
+            "port": self._mark_port,
+            "switch": self._mark_switch,
+            "zone": self._mark_zone,
+            "policy": self._mark_policy,
+        }
+
+    def mark(self, kind: str, id: Id, content: Any, present: bool) -> None:
+        """A row came, or went."""
+        marker = self._markers.get(kind)
+        if marker:
+            marker(id, content, present)
+
+    def covering(self, segment: int, wanted: Network) -> Iterator[Id]:
+        """The ports that have a pair with a network, not of everything, that contains the wanted one."""
+        width = WIDTH[wanted.family]
+        for length in range(1, wanted.length + 1):
+            value = wanted.value >> width - length << width - length
+            yield from self.pairs.get((segment, Network(wanted.family, value, length)), ())
+
+    def covered(self, segment: int, wanted: Network) -> Iterator[Id]:
+        """The ports that have an own address, or the network of a pair, within the wanted one."""
+        claimed = self._claimed.get((segment, wanted.family), [])
+        first = wanted.value
+        last = first + (1 << WIDTH[wanted.family] - wanted.length)
+        for n in range(bisect_left(claimed, (first, 0, ())), bisect_left(claimed, (last, 0, ()))):
+            _, length, id = claimed[n]
+            if length >= wanted.length:
+                yield id
+
+    def _mark_owned(self, id: Id, stored: Stored, present: bool) -> None:
+        assert isinstance(stored.value, Group | AddressGroup | Port)
+        kind = {Group: "group", AddressGroup: "address_group", Port: "port"}[type(stored.value)]
+        mark_in(self.owned, (kind, id[0]), id, None, present)
+
+    def _mark_group(self, id: Id, stored: Stored, present: bool) -> None:
+        self._mark_owned(id, stored, present)
+        assert isinstance(stored.value, Group)
+        for remote in {rule.remote for rule in stored.value.rules if rule.remote}:
+            mark_in(self.naming, (id[0], remote), id, None, present)
+
+    def _mark_port(self, id: Id, stored: Stored, present: bool) -> None:
+        self._mark_owned(id, stored, present)
+        port = stored.value
+        assert isinstance(port, Port)
+        mark(self.macs, (port.vlan, port.mac), id, present)
+        for address in port.own_addresses:
+            mark(self.addresses, (port.vlan, address), id, present)
+            self._mark_claimed(port.vlan, network(address), id, present)
+        for group in port.groups:
+            mark_in(self.members, (port.tenant, group), id, None, present)
+        mark_in(self.carriers, PolicyKey.of(port), id, None, present)
+        mark_in(self.residents, (port.tenant, port.vlan), id, None, present)
+        if port.binding:
+            mark_in(self.bindings, plug_of(port), port.binding.tag or 0, id, present)
+        for pair in port.allowed_address_pairs:
+            if pair.mac:
+                mark_in(self.virtual_macs, (port.vlan, pair.mac), id, None, present)
+        for wanted in {network(pair.address) for pair in port.allowed_address_pairs if not pair.is_everything}:
+            mark_in(self.pairs, (port.vlan, wanted), id, None, present)
+            self._mark_claimed(port.vlan, wanted, id, present)
+
+    def _mark_claimed(self, segment: int, wanted: Network, id: Id, present: bool) -> None:
+        claimed = self._claimed.setdefault((segment, wanted.family), [])
+        entry = wanted.value, wanted.length, id
+        if present:
+            insort(claimed, entry)
+        else:
+            del claimed[bisect_left(claimed, entry)]
+        if not claimed:
+            del self._claimed[segment, wanted.family]
+
+    def _mark_policy(self, id: Id, numbers: Any, present: bool) -> None:
+        key = policy_key(id)
+        for group in key.groups:
+            mark_in(self.policies, (key.tenant, group), key, None, present)
+
+    def _mark_zone(self, id: Id, zone: int, present: bool) -> None:
+        mark(self.used_zones, zone, id, present)
+        mark_in(self.zones, id[0], id, None, present)
+
+    def _mark_switch(self, id: Id, stored: Stored, present: bool) -> None:
+        assert isinstance(stored.value, Switch)
+        if stored.value.name:
+            mark(self.switch_names, stored.value.name, stored.value.dpid, present)
+
+
+def mark(index: dict[Any, Any], key: Any, value: Any, present: bool) -> None:
+    if present:
+        index[key] = value
+    else:
+        index.pop(key, None)
+
+
+def mark_in(index: dict[Any, dict[Any, Any]], key: Any, item: Any, value: Any, present: bool) -> None:
+    """The same in the dictionary under a key, which is there as long as it holds something."""
+    inner = index.setdefault(key, {})
+    mark(inner, item, value, present)
+    if not inner:
+        del index[key]
+
+
+def plug_of(port: Port) -> tuple[str, str | int]:
+    assert port.binding is not None
+    return port.binding.switch, port.binding.interface or port.binding.ofport or 0
+
+
+SERVES_DHCP = "+dhcp"
+
+
+def policy_id(key: PolicyKey) -> Id:
+    """A policy's place in the ledger."""
+    return (key.tenant, key.egress + SERVES_DHCP * key.dhcp_server, *key.groups)
+
+
+def policy_key(id: Id) -> PolicyKey:
+    tenant, mode, *groups = id
+    egress = mode.removesuffix(SERVES_DHCP)
+    return PolicyKey(tenant, tuple(groups), egress, mode.endswith(SERVES_DHCP))  # type: ignore[arg-type]

@@ -1,0 +1,130 @@
+"""The numbers that follow from a change: zones, policies and their epochs, rule ids, address sets.
+
+They are handed out by counters that only go up, so that a number never means two things on a switch.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping
+from typing import Any
+
+from app.core import policy
+from app.core.indexes import Id, Indexes, policy_id
+from app.core.values import AddressGroup, Group, PolicyKey, Port, Remote, Rule, Tenant, Value
+from app.core.zones import next_zone
+
+
+class Numbers:
+    """Writes the ledger of an inventory, by its `set`, whenever one of its values has changed."""
+
+    def __init__(
+        self, tables: Mapping[str, Mapping[Id, Any]], indexes: Indexes, set: Callable[[str, Id, Any], None]
+    ) -> None:
+        self._tables, self._indexes, self._set = tables, indexes, set
+
+    def follow(self, old: Value | None, new: Value | None) -> None:
+        """`new` stands where `old` stood."""
+        match new or old:
+            case Tenant():
+                self._follow_tenant(old, new)  # type: ignore[arg-type]
+            case Group():
+                self._follow_group(old, new)  # type: ignore[arg-type]
+            case AddressGroup():
+                self._follow_address_group(old, new)  # type: ignore[arg-type]
+            case Port():
+                self._follow_port(old, new)  # type: ignore[arg-type]
+
+    def _follow_tenant(self, old: Tenant | None, new: Tenant | None) -> None:
+        if new:
+            self._want_zone(new.name, 0)
+        elif old:
+            for id in list(self._indexes.zones.get(old.name, ())):
+                self._set("zone", id, None)
+
+    def _follow_group(self, old: Group | None, new: Group | None) -> None:
+        tenant, name = (new or old).id  # type: ignore[union-attr]
+        old_rules, new_rules = (group.rules if group else () for group in (old, new))
+        for key in {rule.key for rule in old_rules} - {rule.key for rule in new_rules}:
+            self._set("rule_id", (tenant, name, key), None)
+        for rule in new_rules:
+            self._want_number("rule_id", (tenant, name, rule.key))
+            if rule.remote:
+                self._want_number("set", (tenant, *rule.remote))
+        if old and new:
+            self._change_rules(old, new)
+        if not new:
+            self._forget_set(tenant, Remote("group", name))
+
+    def _follow_address_group(self, old: AddressGroup | None, new: AddressGroup | None) -> None:
+        tenant, name = (new or old).id  # type: ignore[union-attr]
+        if not new:
+            self._forget_set(tenant, Remote("address_group", name))
+        elif old and not set(old.cidrs) <= set(new.cidrs):
+            self._shrink(tenant, (Remote("address_group", name),))
+
+    def _follow_port(self, old: Port | None, new: Port | None) -> None:
+        if new:
+            self._want_zone(new.tenant, new.vlan)
+            self._want_policy(PolicyKey.of(new))
+        if not old:
+            return
+        if not self._indexes.carriers.get(PolicyKey.of(old)):
+            self._set("policy", policy_id(PolicyKey.of(old)), None)
+        # A tenant keeps the zone of untagged ports.
+        if old.vlan and not self._indexes.residents.get((old.tenant, old.vlan)):
+            self._set("zone", (old.tenant, str(old.vlan)), None)
+        left = [
+            group
+            for group in old.groups
+            if new is None or group not in new.groups or not old.member_addresses <= new.member_addresses
+        ]
+        self._shrink(old.tenant, [Remote("group", group) for group in left])
+
+    # -- what becomes of policies
+
+    def _change_rules(self, old: Group, new: Group) -> None:
+        """Give every policy that the change makes tighter a new epoch, and make the others known as changed."""
+        for key in list(self._indexes.policies.get(new.id, ())):
+            others = [rule for name in key.groups if name != new.name for rule in self._rules(key.tenant, name)]
+            self._renew(key, policy.is_tighter([*others, *old.rules], [*others, *new.rules], key.egress))
+
+    def _shrink(self, tenant: str, remotes: Iterable[Remote]) -> None:
+        """Something went from address sets: every policy that names one of them is tighter."""
+        groups = {id for remote in remotes for id in self._indexes.naming.get((tenant, remote), ())}
+        for key in {key: None for id in sorted(groups) for key in self._indexes.policies.get(id, ())}:
+            self._renew(key, is_tighter=True)
+
+    def _renew(self, key: PolicyKey, is_tighter: bool) -> None:
+        number, epoch = self._tables["policy"][policy_id(key)]
+        self._set("policy", policy_id(key), (number, self._next("epoch") if is_tighter else epoch))
+
+    def _rules(self, tenant: str, group: str) -> tuple[Rule, ...]:
+        return self._tables["group"][tenant, group].value.rules  # type: ignore[no-any-return]
+
+    # -- handing out
+
+    def _want_policy(self, key: PolicyKey) -> None:
+        if policy_id(key) not in self._tables["policy"]:
+            self._set("policy", policy_id(key), (self._next("policy"), self._next("epoch")))
+
+    def _want_zone(self, tenant: str, vlan: int) -> None:
+        if (tenant, str(vlan)) not in self._tables["zone"]:
+            zone = next_zone(self._counter("zone"), self._indexes.used_zones)
+            self._set("counter", ("zone",), zone)
+            self._set("zone", (tenant, str(vlan)), zone)
+
+    def _want_number(self, kind: str, id: Id) -> None:
+        if id not in self._tables[kind]:
+            self._set(kind, id, self._next(kind))
+
+    def _forget_set(self, tenant: str, remote: Remote) -> None:
+        if (tenant, *remote) in self._tables["set"]:
+            self._set("set", (tenant, *remote), None)
+
+    def _counter(self, name: str) -> int:
+        return self._tables["counter"].get((name,), 0)  # type: ignore[no-any-return]
+
+    def _next(self, name: str) -> int:
+        number = self._counter(name) + 1
+        self._set("counter", (name,), number)
+        return number

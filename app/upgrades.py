@@ -1,0 +1,43 @@
+"""Steps from the documents of one schema to those of the next: what a value said before it had a field.
+
+A step is told any document, damaged ones too: what is not of the form it knows it leaves as it is, for the reader to
+refuse. A step that was released is never changed.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+Document = dict[str, Any]
+Upgrade = Callable[[str, Document], Document]
+
+NEW_IN_RULE = {"source_ports": None, "remote_group": None, "remote_address_group": None, "stateful": True}
+NEW_IN_PORT = {"allowed_address_pairs": [], "spoof_guard": "enforce", "dhcp_server": False, "enabled": True}
+NEW_IN_BINDING = {"tag": None}
+
+
+def to_schema_2(kind: str, body: Document) -> Document:
+    """Rules had no sets, source ports or statelessness; ports no pairs, switches of their own, or tags."""
+    value = body.get("value")
+    if kind == "group":
+        return body | {"value": _inside(value, "rules", lambda rules: _each(rules, NEW_IN_RULE))}
+    if kind == "port":
+        return body | {"value": _inside(_with(value, NEW_IN_PORT), "binding", lambda b: _with(b, NEW_IN_BINDING))}
+    return body
+
+
+def _with(value: Any, members: Document) -> Any:
+    return members | value if isinstance(value, dict) else value
+
+
+def _each(values: Any, members: Document) -> Any:
+    return [_with(value, members) for value in values] if isinstance(values, list) else values
+
+
+def _inside(value: Any, member: str, change: Callable[[Any], Any]) -> Any:
+    return value | {member: change(value[member])} if isinstance(value, dict) and member in value else value
+
+
+# Step n (from 1) takes (kind, document of schema n) to the document of schema n + 1. Both without their "schema".
+UPGRADES: tuple[Upgrade, ...] = (to_schema_2,)
