@@ -19,8 +19,8 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from benchmarks.bursts import pour
 from topology import OpenVSwitch
+from topology.bursts import pour
 
 UPLINK, VM = "up0", "vm0"
 OFPORT = {UPLINK: 1, VM: 10}

@@ -20,6 +20,7 @@ from benchmarks.policies import OUTSIDE, SERVER, allow, guarded
 from benchmarks.report import Row
 from benchmarks.world import RULES
 from topology import OpenVSwitch, datapath
+from topology.bursts import pour
 
 PORTS, ADDRESSES = 65_535, 4_096
 LOOK = 0.25  # seconds between two looks at the datapath
@@ -93,7 +94,7 @@ def _scan(switch: Bench, name: str, port: str, make: Callable[[], Iterable[bytes
     watch.start()
     try:
         began = time.perf_counter()
-        sent = bursts.pour(FAR + port, make())
+        sent = pour(FAR + port, make())
         seconds = time.perf_counter() - began
     finally:
         done.set()

@@ -8,6 +8,8 @@ from collections.abc import Callable, Iterable
 from typing import Any, TypeVar
 from urllib.parse import quote, urlencode
 
+from app.core.parsing import parse_name
+from app.core.values import Stored
 from rest import query as queries
 from rest.exchange import Answer, Call
 from rest.problems import Failure, Fault
@@ -41,6 +43,15 @@ def page(
     following = _next(call, last) if more else None
     headers = {"Link": f'<{following}>; rel="next"'} if following else {}
     return Answer(200, {"items": items, "next": following, "revision": revision}, headers)
+
+
+def page_of_tenant(call: Call, kind: str, view: Callable[[Stored], dict[str, Any]]) -> Answer:
+    """One page of what the path's tenant has of a kind; `?name=` picks some."""
+    inventory, tenant = call.firewall.inventory, call.params["tenant"]
+    names = queries.values(call.query, "name", parse_name)
+    inventory.get("tenant", tenant)
+    rows = [(stored.value.id[1], stored) for stored in inventory.list(kind, tenant)]
+    return page(call, rows, view, lambda stored: not names or stored.value.id[1] in names)
 
 
 def _next(call: Call, last: str) -> str:

@@ -17,6 +17,7 @@ from rest.fields import Cidr, Document, Name, Octet, Pointers, PortNumber, Proto
 # What a made key has always been made of. Members that came later count only where they say something, so that a rule
 # keeps the key that an older version made for it.
 HASHED = ("direction", "ethertype", "protocol", "ports", "icmp_type", "icmp_code", "remote_cidr")
+DEFAULTS = {field.name: field.default for field in fields(Rule)}
 PLACE = re.compile(r"#/rules/(\d+)(.*)")
 
 
@@ -96,6 +97,5 @@ def _range(low: int | None, high: int | None) -> Ports | None:
 
 def _made_key(content: dict[str, Any]) -> str:
     told: list[Any] = [content[name] for name in HASHED]
-    defaults = {field.name: field.default for field in fields(Rule)}
-    later = {name: said for name, said in content.items() if name not in HASHED and said != defaults[name]}
+    later = {name: said for name, said in content.items() if name not in HASHED and said != DEFAULTS[name]}
     return "r-" + sha256(json.dumps([*told, later] if later else told).encode()).hexdigest()[:16]

@@ -13,6 +13,7 @@ import time
 from collections.abc import Mapping
 from contextlib import suppress
 
+from topology.bursts import checksum
 from topology.frames import Frame, Segment
 from topology.labs import Family, Probe
 from topology.listeners import Listener
@@ -122,11 +123,4 @@ def send(source: Attached, *forged: Frame) -> None:
 
 def _echo_request(kind: int, identifier: int, payload: bytes) -> bytes:
     header = struct.pack("!BBHHH", kind, 0, 0, identifier, 1)  # the kernel fills ICMPv6's checksum in
-    return struct.pack("!BBHHH", kind, 0, _checksum(header + payload), identifier, 1) + payload
-
-
-def _checksum(data: bytes) -> int:
-    """RFC 1071, for an even number of bytes."""
-    total = sum(struct.unpack(f"!{len(data) // 2}H", data))
-    total = (total >> 16) + (total & 0xFFFF)
-    return ~(total + (total >> 16)) & 0xFFFF
+    return struct.pack("!BBHHH", kind, 0, checksum(header + payload), identifier, 1) + payload

@@ -7,10 +7,12 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 from app.core.addresses import WIDTH, Network, network
-from app.core.values import AddressGroup, Group, PolicyKey, Port, Remote, Stored, Switch
+from app.core.values import Group, PolicyKey, Port, Remote, Stored, Switch
 
 Id = tuple[str, ...]
 Ids = dict[Id, None]  # an ordered set
+# What a tenant owns, and what its tenant must be there for.
+OWNED = ("group", "address_group", "port")
 Claimed = tuple[int, int, Id]  # value and length of a network, and the port that has it
 
 
@@ -35,7 +37,6 @@ class Indexes:
         self._claimed: dict[tuple[int, int], list[Claimed]] = {}  # (segment, family) -> in order
         self._markers: dict[str, Callable[[Id, Any, bool], None]] = {
             "group": self._mark_group,
-            "address_group": self._mark_owned,
             "port": self._mark_port,
             "switch": self._mark_switch,
             "zone": self._mark_zone,
@@ -44,6 +45,8 @@ class Indexes:
 
     def mark(self, kind: str, id: Id, content: Any, present: bool) -> None:
         """A row came, or went."""
+        if kind in OWNED:
+            mark_in(self.owned, (kind, id[0]), id, None, present)
         marker = self._markers.get(kind)
         if marker:
             marker(id, content, present)
@@ -65,19 +68,12 @@ class Indexes:
             if length >= wanted.length:
                 yield id
 
-    def _mark_owned(self, id: Id, stored: Stored, present: bool) -> None:
-        assert isinstance(stored.value, Group | AddressGroup | Port)
-        kind = {Group: "group", AddressGroup: "address_group", Port: "port"}[type(stored.value)]
-        mark_in(self.owned, (kind, id[0]), id, None, present)
-
     def _mark_group(self, id: Id, stored: Stored, present: bool) -> None:
-        self._mark_owned(id, stored, present)
         assert isinstance(stored.value, Group)
         for remote in {rule.remote for rule in stored.value.rules if rule.remote}:
             mark_in(self.naming, (id[0], remote), id, None, present)
 
     def _mark_port(self, id: Id, stored: Stored, present: bool) -> None:
-        self._mark_owned(id, stored, present)
         port = stored.value
         assert isinstance(port, Port)
         mark(self.macs, (port.vlan, port.mac), id, present)

@@ -13,21 +13,10 @@ from dataclasses import dataclass
 from typing import Any
 
 from app.core import claims
-from app.core.indexes import Id, Indexes, policy_id
+from app.core.indexes import OWNED, Id, Indexes, policy_id
 from app.core.numbers import Numbers
 from app.core.problems import InUse, NotFound
-from app.core.values import (
-    AddressGroup,
-    Group,
-    Policy,
-    PolicyKey,
-    Port,
-    Remote,
-    Stored,
-    Switch,
-    Tenant,
-    Value,
-)
+from app.core.values import AddressGroup, Group, Policy, PolicyKey, Port, Remote, Stored, Switch, Tenant, Value
 
 KINDS: dict[type, str] = {
     Tenant: "tenant",
@@ -36,8 +25,6 @@ KINDS: dict[type, str] = {
     Port: "port",
     Switch: "switch",
 }
-# What a tenant owns, and what its tenant must be there for.
-OWNED = ("group", "address_group", "port")
 # Named here because the class has a method called `list`.
 Values = list[Stored]
 Ids = list[Id]
@@ -94,6 +81,10 @@ class Inventory:
 
     def ports_of_group(self, tenant: str, group: str) -> Ids:
         return list(self._indexes.members.get((tenant, group), ()))
+
+    def groups_naming(self, tenant: str, remote: Remote) -> Ids:
+        """The groups with a rule that names an address set."""
+        return list(self._indexes.naming.get((tenant, remote), ()))
 
     def zone(self, tenant: str, vlan: int = 0) -> int:
         """The conntrack zone of a tenant in a segment."""
@@ -237,7 +228,7 @@ class Inventory:
         if kind == "group":
             found += [("port", *port) for port in self._indexes.members.get(id, ())]
         if kind in ("group", "address_group"):
-            naming = self._indexes.naming.get((id[0], Remote(kind, id[1])), ())  # type: ignore[arg-type]
+            naming = self.groups_naming(id[0], Remote(kind, id[1]))  # type: ignore[arg-type]
             found += [("group", *group) for group in naming if group != id or kind != "group"]
         return tuple("/".join(each) for each in found)
 

@@ -43,8 +43,9 @@ def flows(policy: Policy) -> Iterator[Flow]:
     if policy.egress == "any":
         yield _allow(policy.number, 0, Way.EGRESS, (), 1)
     admitted: dict[Match, tuple[int, int]] = {}
+    sets = sets_of(policy)
     for rule_id, rule in _effective(policy.rules, policy.egress):
-        for way, fields, priority in _matches(rule, sets_of(policy)):
+        for way, fields, priority in _matches(rule, sets):
             key = way, fields
             # The same match from several rules is one flow, attributed to the oldest of them.
             admitted[key] = min(admitted.get(key, (rule_id, priority)), (rule_id, priority))

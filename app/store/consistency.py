@@ -7,8 +7,8 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from app.core.indexes import Id, policy_id
-from app.core.inventory import KINDS, OWNED
+from app.core.indexes import OWNED, Id, policy_id
+from app.core.inventory import KINDS
 from app.core.values import PolicyKey
 from app.core.zones import LAST
 from app.store.claims import Rows, claimed_twice, path

@@ -3,17 +3,17 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Iterable
 from dataclasses import replace
 from typing import Any
 
 from app.core.inventory import Inventory
 from app.core.parsing import parse_name
-from app.core.values import AddressGroup, Group, Stored
-from rest import query as queries
+from app.core.values import AddressGroup, Group, Remote, Stored
 from rest import writing
 from rest.contradictions import CIDRS_MAX
 from rest.exchange import Answer, Call, Written, life, shown
-from rest.paging import page
+from rest.paging import page_of_tenant
 from rest.problems import Failure
 from rest.schemas import ADDRESS_GROUP, ADDRESS_UPDATE
 from rest.writing import Change, Condition
@@ -24,8 +24,9 @@ def document(group: AddressGroup) -> dict[str, Any]:
 
 
 def view(call: Call, stored: Stored) -> dict[str, Any]:
-    tenant, _ = stored.value.id
-    return _render(stored, _rules_by_name(call, tenant))
+    inventory, (tenant, name) = call.firewall.inventory, stored.value.id
+    naming = inventory.groups_naming(tenant, Remote("address_group", name))
+    return _render(stored, _rules_by_name(inventory.get("group", *id) for id in naming))
 
 
 def _render(stored: Stored, rules: Counter[str | None]) -> dict[str, Any]:
@@ -34,19 +35,15 @@ def _render(stored: Stored, rules: Counter[str | None]) -> dict[str, Any]:
     return {"name": group.name, "tenant": group.tenant, **document(group), "status": status, **life(stored)}
 
 
-def _rules_by_name(call: Call, tenant: str) -> Counter[str | None]:
-    """How many rules name each address group of a tenant."""
-    groups = [stored.value for stored in call.firewall.inventory.list("group", tenant)]
+def _rules_by_name(named_by: Iterable[Stored]) -> Counter[str | None]:
+    """How many rules of some groups name each address group."""
+    groups = (stored.value for stored in named_by)
     return Counter(rule.remote_address_group for group in groups if isinstance(group, Group) for rule in group.rules)
 
 
 def list_all(call: Call) -> Answer:
-    inventory, tenant = call.firewall.inventory, call.params["tenant"]
-    names = queries.values(call.query, "name", parse_name)
-    inventory.get("tenant", tenant)
-    rules = _rules_by_name(call, tenant)
-    rows = [(stored.value.id[1], stored) for stored in inventory.list("address_group", tenant)]
-    return page(call, rows, lambda s: _render(s, rules), lambda s: not names or s.value.id[1] in names)
+    rules = _rules_by_name(call.firewall.inventory.list("group", call.params["tenant"]))
+    return page_of_tenant(call, "address_group", lambda stored: _render(stored, rules))
 
 
 def get(call: Call) -> Answer:

@@ -6,10 +6,9 @@ from typing import Any
 
 from app.core.parsing import parse_name, protocol_name
 from app.core.values import Group, Rule, Stored
-from rest import query as queries
 from rest import writing
 from rest.exchange import Answer, Call, Written, life, shown
-from rest.paging import page
+from rest.paging import page_of_tenant
 from rest.schemas import GROUP
 
 
@@ -53,11 +52,7 @@ def view(call: Call, stored: Stored) -> dict[str, Any]:
 
 
 def list_all(call: Call) -> Answer:
-    inventory, tenant = call.firewall.inventory, call.params["tenant"]
-    names = queries.values(call.query, "name", parse_name)
-    inventory.get("tenant", tenant)
-    rows = [(stored.value.id[1], stored) for stored in inventory.list("group", tenant)]
-    return page(call, rows, lambda s: view(call, s), lambda s: not names or s.value.id[1] in names)
+    return page_of_tenant(call, "group", lambda stored: view(call, stored))
 
 
 def get(call: Call) -> Answer:

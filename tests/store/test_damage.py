@@ -112,7 +112,7 @@ DAMAGES = {
 }
 # What only a database of version 2 can have, and again what is checked before anything is decoded.
 API, API_1, MONITORING = '["acme","api"]', '["acme","api-1"]', '["acme","monitoring"]'
-WEB_SET, MONITORING_SET = '["acme","group","web"]', '["acme","address_group","monitoring"]'
+WEB_SET = '["acme","group","web"]'
 PAIR = '"allowed_address_pairs":[{{"address":"{}","mac":{}}}]'
 DAMAGES_2 = {
     "cut to a page": (truncate(4096), "malformed"),

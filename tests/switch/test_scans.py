@@ -16,6 +16,7 @@ import pytest
 from tests.switch import scans
 from tests.switch.site import Site, rule
 from topology import SEED, datapath, frames, nd
+from topology.bursts import pour
 from topology.labs import Family
 
 pytestmark = pytest.mark.switch
@@ -32,10 +33,15 @@ def _held(site: Site, source: str) -> list[datapath.DatapathFlow]:
     return [f for f in held if f.match.get("in_port") == port and f.match.get("eth_type") == ETH_TYPE[site.family]]
 
 
+def _pour(site: Site, source: str, packets: Iterator[bytes]) -> int:
+    host = site.fabric.host(source)
+    return pour(host.nic, packets, opened=host.socket)
+
+
 def _scan(site: Site, source: str, packets: Iterator[bytes]) -> int:
     """How many datapath flows a scan leaves; most of it must have been seen, or it would prove nothing."""
     site.fabric.ovs.settle()
-    sent = scans.pour(site.fabric.host(source), packets)
+    sent = _pour(site, source, packets)
     time.sleep(0.3)
     held = _held(site, source)
     seen = sum(flow.packets + 1 for flow in held if flow.recirc_id == 0)
@@ -92,6 +98,6 @@ def test_questions_for_many_addresses_leave_one_datapath_flow_each_until_they_ha
         asked = [frames.arp(VM1, f"192.168.{1 + n // 250}.{1 + n % 250}") for n in range(QUESTIONS)]
     else:
         asked = [nd.solicitation(VM1, f"fd00::5:{n:x}") for n in range(QUESTIONS)]
-    scans.pour(dual.fabric.host("vm1"), (frame.raw for frame in asked))
+    _pour(dual, "vm1", (frame.raw for frame in asked))
     time.sleep(0.3)
     assert len(datapath.flows(dual.fabric.ovs)) <= QUESTIONS + 64
