@@ -7,6 +7,8 @@ DOCS       := app.core.pipeline_doc
 PRIVATE_NET := unshare --net -- sh -c 'ip link set lo up && exec "$$@"' sh
 # More arguments for pytest, the benchmarks or the mutants: make test ARGS='-k epoch -x'
 ARGS       ?=
+# A file's tests stay together: they share a switch, in a network namespace of their own. PARALLEL= for one after the other.
+PARALLEL   ?= -n auto --dist loadfile
 # make demo ONCE=1: leave after the matrix; exit status 0 only if every row is as it should be
 ONCE       ?=
 export ONCE
@@ -21,7 +23,7 @@ demo: setup  ## two tenants' VMs and an outside host on a real switch; ONCE=1 le
 	@$(PYTHON) -m demo
 
 test: setup-all lint  ## linting, typing and all tests, those with real packets included
-	@$(PRIVATE_NET) $(PYTHON) -m pytest -q $(ARGS)
+	@$(PRIVATE_NET) $(PYTHON) -m pytest -q $(PARALLEL) $(ARGS)
 
 lint: setup  ## ruff and mypy
 	@$(PYTHON) -m ruff check --quiet .

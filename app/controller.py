@@ -3,23 +3,32 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from typing import Any, TypeVar
 
 import structlog
-from os_ken.lib import hub
 
+from app import green
 from app.bridge import Bridge
 from app.core import trace as tracing
+from app.core.audit import Findings
+from app.core.connections import Listing
+from app.core.flushes import Tuple, Zone
 from app.core.inventory import Inventory, Write
 from app.core.trace import Question, Trace
-from app.core.values import Binding, Port, Switch
+from app.core.values import Port, Switch
+from app.events import Events
+from app.hygiene import Handovers
 from app.line import Datapath
 from app.openflow import switch_io
-from app.service import PortStatus, SwitchStatus
+from app.ovs.surroundings import Surroundings
+from app.refusals import Refusals
+from app.rounds import Rounds
+from app.service import Drift, NotConnected, PortStatus, SwitchStatus, ZoneUse
 from app.settings import Settings
 from app.store import Store
 from app.store.committer import Committer
+from app.tracking import Tracking
 
 LOG = structlog.get_logger(__name__)
 T = TypeVar("T")
@@ -31,10 +40,17 @@ class Controller:
     def __init__(self, settings: Settings, store: Store) -> None:
         self._settings = settings
         self._store = store
-        self.inventory: Inventory = store.load()
+        self.default_limits = settings.limits
+        self.inventory: Inventory = store.load(settings.zone_rest)
         self._committer = Committer(store, self.inventory, self._committed)
         self._bridges: dict[str, Bridge] = {}
-        self._progress = hub.Event()
+        self._surroundings = Surroundings(settings, self.inventory)
+        self._handovers = Handovers()
+        self._tracking = Tracking(self.inventory, self._bridges)
+        self._progress = green.Event()
+        self.events = Events()
+        self._refusals = Refusals(self.events)
+        Rounds(lambda: list(self._bridges.values())).start()
 
     # -- the switches' events; none of them waits
 
@@ -42,10 +58,18 @@ class Controller:
         dpid = f"{datapath.id:016x}"
         bridge = self._bridges.get(dpid) or self._welcome(dpid)
         if bridge is None:
-            LOG.error("too many switches; this one is refused", switch=dpid, limit=self._settings.max_switches)
+            self._refusals.note(dpid, str(datapath.address[0]), "max_switches are connected")
             datapath.close()
             return
         bridge.connect(datapath)
+
+    def admits(self, datapath_id: int, address: Any) -> bool:
+        """Whether a switch may connect, by the setting `switches`."""
+        dpid, allowed = f"{datapath_id:016x}", self._settings.switches
+        if not allowed or dpid in allowed:
+            return True
+        self._refusals.note(dpid, str(address[0]), "not one of `switches`")
+        return False
 
     def _welcome(self, dpid: str) -> Bridge | None:
         """A bridge for a datapath id that is new. Those that are gone make room; None if there is none."""
@@ -53,8 +77,11 @@ class Controller:
             gone = next((each for each, bridge in self._bridges.items() if not bridge.connected), None)
             if gone is None:
                 return None
-            del self._bridges[gone]
-        bridge = self._bridges[dpid] = Bridge(dpid, self.inventory, self._settings, self._notify)
+            self._bridges.pop(gone).side.close()
+            self._handovers.forget()
+        bridge = Bridge(dpid, self.inventory, self._settings, self._notify, self.events, self._surroundings)
+        bridge.missed(self._handovers.for_newcomer())
+        self._bridges[dpid] = bridge
         return bridge
 
     def disconnected(self, datapath: Datapath) -> None:
@@ -94,24 +121,55 @@ class Controller:
             known.setdefault(dpid, SwitchStatus(dpid, connected=False, state="disconnected"))
         return [known[dpid] for dpid in sorted(known)]
 
+    def reconcile(self, dpid: str, seconds: float) -> Drift | None:
+        bridge = self._bridges.get(dpid)
+        if bridge is None or not bridge.connected:
+            raise NotConnected(f"switch {dpid} is not connected")
+        outcome = bridge.audit(seconds)
+        if outcome is None:
+            return None
+        found = outcome.findings or Findings()
+        return Drift(found.missing, found.extra, found.altered, outcome.mended, found.words, outcome.reason)
+
     def port_status(self, port: Port) -> PortStatus:
         if port.binding is None:
             return PortStatus("down", "unbound", "the port has no binding")
-        dpid = self.inventory.switch_id(port.binding.switch)
+        dpid = self._switch_of(port)
+        if dpid is None:
+            return PortStatus("down", "interface_missing", f"no connected switch has {port.binding}")
         bridge = self._bridges.get(dpid)
         if bridge is None or not bridge.connected:
             return PortStatus("down", "switch_disconnected", f"switch {port.binding.switch} is not connected", dpid)
+        if bridge.unfit:
+            return PortStatus("error", "switch_refused", bridge.unfit, dpid)
         rival = bridge.program.rivals.get(port.id)
         if rival is not None:
             return PortStatus("error", "binding_conflict", f"the switch port is bound to {'/'.join(rival)}", dpid)
         seat = bridge.program.seat(port.id)
         if seat is None:
-            return PortStatus("down", "interface_missing", f"the switch has no {_plug(port.binding)}", dpid)
+            return PortStatus("down", "interface_missing", f"there is no {port.binding}", dpid)
         return self._seated(port, bridge, seat[0])
 
     def port_drops(self, port: Port) -> dict[str, int] | None:
-        bridge = port.binding and self._bridges.get(self.inventory.switch_id(port.binding.switch))
+        bridge = self._bridges.get(self._switch_of(port) or "")
         return bridge.drops(port.id) if bridge else None
+
+    def _switch_of(self, port: Port) -> str | None:
+        """The switch that a port is bound to. By interface id it is any that has the interface; of two, as while a VM
+        moves, the one where its link is up."""
+        if port.binding is None:
+            return None
+        if port.binding.switch is not None:
+            return self.inventory.switch_id(port.binding.switch)
+        found = []
+        for dpid, bridge in self._bridges.items():
+            program = bridge.program
+            seat = program.seat(port.id) if bridge.connected else None
+            if seat is not None:
+                found.append((not program.ports[seat[0]].live, dpid))
+            elif bridge.connected and port.id in program.rivals:
+                found.append((True, dpid))
+        return min(found)[1] if found else None
 
     def _seated(self, port: Port, bridge: Bridge, ofport: int) -> PortStatus:
         stored = self.inventory.get("port", *port.id)
@@ -139,6 +197,18 @@ class Controller:
         programs = {dpid: bridge.program for dpid, bridge in self._bridges.items() if bridge.connected}
         return tracing.trace(self.inventory, programs, question)
 
+    def zones_by_switch(self, tenant: str) -> dict[str, list[tuple[int, int]]]:
+        return self._tracking.zones_by_switch(tenant)
+
+    def connections(self, dpid: str, zone: Zone, is_fresh: bool = False) -> Listing:
+        return self._tracking.connections(dpid, zone, is_fresh)
+
+    def zone_use(self, dpid: str, zones: Collection[int]) -> dict[int, ZoneUse]:
+        return self._tracking.zone_use(dpid, zones)
+
+    def flush(self, dpid: str, zone: Zone, which: Sequence[Tuple] | None = None) -> None:
+        self._tracking.flush(dpid, zone, which)
+
     def ready(self) -> dict[str, str]:
         refusal = self._committer.refusal
         return {"store": refusal} if refusal else {}
@@ -146,15 +216,13 @@ class Controller:
     # -- within
 
     def _committed(self, writes: Sequence[Write], revision: int) -> None:
+        self._surroundings.follow(writes)
+        self._handovers.follow(writes)
         for bridge in self._bridges.values():
             bridge.follow(writes, revision)
         self._notify()
 
     def _notify(self) -> None:
         """Wake everybody who waits for a revision."""
-        progress, self._progress = self._progress, hub.Event()
+        progress, self._progress = self._progress, green.Event()
         progress.set()
-
-
-def _plug(binding: Binding) -> str:
-    return f"interface {binding.interface}" if binding.interface else f"port {binding.ofport}"

@@ -17,6 +17,7 @@ from typing import Any, Literal, get_args, get_origin, get_type_hints
 from app.core.indexes import Id
 from app.core.inventory import KINDS, LEDGER
 from app.core.values import Stored
+from app.core.zones import seconds_of
 from app.upgrades import UPGRADES, Document, Upgrade
 
 Reader = Callable[[Any, str], Any]
@@ -35,6 +36,14 @@ class _Number:
 
 
 @dataclass(frozen=True, slots=True)
+class _Release:
+    released_at: str
+
+    def __post_init__(self) -> None:
+        seconds_of(self.released_at)
+
+
+@dataclass(frozen=True, slots=True)
 class _PolicyNumbers:
     number: int
     epoch: int
@@ -48,8 +57,8 @@ class _Header:
 
 
 def encode(kind: str, content: Any) -> Document:
-    """The document of what the inventory holds under `kind`: a `Stored`, a number, or a policy's (number,
-    epoch).
+    """The document of what the inventory holds under `kind`: a `Stored`, a number, a policy's (number, epoch), or the
+    time at which a zone was released.
     """
     schema = len(UPGRADES) + 1
     if kind in VALUES:
@@ -57,6 +66,8 @@ def encode(kind: str, content: Any) -> Document:
         return {"schema": schema, **_plain(header), "value": _plain(content.value)}
     if kind == "policy":
         return {"schema": schema, **_plain(_PolicyNumbers(*content))}
+    if kind == "resting":
+        return {"schema": schema, **_plain(_Release(content))}
     return {"schema": schema, **_plain(_Number(content))}
 
 
@@ -70,6 +81,8 @@ def decode(kind: str, id: Id, document: Any, upgrades: tuple[Upgrade, ...] = UPG
     if kind == "policy":
         read = _reader(_PolicyNumbers)(body, "")
         return read.number, read.epoch
+    if kind == "resting":
+        return _reader(_Release)(body, "").released_at
     return _reader(_Number)(body, "").number
 
 

@@ -4,7 +4,6 @@ start.
 
 from __future__ import annotations
 
-import ipaddress
 import re
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -13,13 +12,16 @@ from typing import Any, Literal
 from oslo_config import cfg
 
 from app.config_files import complain_of_unknown, written
+from app.core.limits import Defaults, Rate
+from app.core.parsing import parse_datapath_id
+from app.core.remotes import parse_control_socket, parse_host, parse_path, parse_remote, parse_tcp_port
 from app.errors import StartError
+from app.options import OPTIONS
 
 GROUP = "ovswarden"
-LEVELS = ("debug", "info", "warning", "error")
-HOST = re.compile(r"[A-Za-z0-9]([A-Za-z0-9.-]{0,251}[A-Za-z0-9])?")
 # sockaddr_un holds 107 bytes and a zero (unix(7)).
 SOCKET_PATH_BYTES = 107
+TLS_OPTIONS = ("ovsdb_private_key", "ovsdb_certificate", "ovsdb_ca_cert")
 ETHERTYPE = re.compile(r"0[xX][0-9a-fA-F]{1,8}")
 # IEEE 802.3: smaller numbers are lengths.
 ETHERTYPE_FIRST, ETHERTYPE_LAST = 0x0600, 0xFFFF
@@ -31,62 +33,6 @@ OWN_ETHERTYPES = {
     0x8100: "a VLAN tag: a sub-port is for tagged frames",
     0x88A8: "a VLAN tag (802.1ad), which is never let through",
 }
-
-OPTIONS = (
-    cfg.StrOpt(
-        "rest_listen",
-        default="127.0.0.1:8080",
-        help="Address and port of the REST API: host:port, [IPv6]:port, or empty for none. Port 0: any "
-        "free one. There is no TLS here: beyond the loopback address, put a proxy in front.",
-    ),
-    cfg.StrOpt(
-        "rest_socket",
-        help="Absolute path of a unix socket on which the REST API listens too. Off unless set.",
-    ),
-    cfg.StrOpt(
-        "state_dir",
-        default="/var/lib/ovswarden",
-        help="Directory of the database and the admin token. Made if absent; used by one process at a time.",
-    ),
-    cfg.ListOpt(
-        "uplinks",
-        default=[],
-        help="Interfaces that lead to the outside and are trusted, on every switch that has no list of its "
-        "own: names and shell patterns, separated by commas. Example: eth0,bond*",
-    ),
-    cfg.BoolOpt(
-        "local_is_uplink",
-        default=True,
-        help="Whether a bridge's own port (LOCAL, the host itself) is trusted like an uplink.",
-    ),
-    cfg.BoolOpt(
-        "keep_foreign_flows",
-        default=False,
-        help="Whether flows that ovswarden did not make stay in a bridge when it connects. They can let "
-        "through what the policy forbids.",
-    ),
-    cfg.ListOpt(
-        "guard_ethertypes",
-        default=[],
-        help="Ethertypes, besides ARP, IPv4, IPv6 and RARP, that ports may send and receive: hexadecimal numbers, "
-        "separated by commas. No rule applies to them, only the guard of the MAC address. Example: 0x88cc",
-    ),
-    cfg.IntOpt("max_switches", default=64, min=1, max=4096, help="How many switches may be connected at once."),
-    cfg.IntOpt(
-        "rest_connections",
-        default=128,
-        min=1,
-        max=4096,
-        help="How many REST clients may be connected at once; more wait until one leaves.",
-    ),
-    cfg.StrOpt("log_level", default="info", choices=LEVELS, help="The least severe messages that are logged."),
-    cfg.StrOpt(
-        "log_format",
-        default="console",
-        choices=[("json", "one JSON object a line, for collectors"), ("console", "for people")],
-        help="How messages are written to standard error.",
-    ),
-)
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,9 +58,29 @@ class Settings:
     keep_foreign_flows: bool
     guard_ethertypes: tuple[int, ...]
     max_switches: int
+    switches: tuple[str, ...]
+    ovsdb: str
+    ovsdb_private_key: str | None
+    ovsdb_certificate: str | None
+    ovsdb_ca_cert: str | None
+    control_socket: str
+    connections: int
+    new_connections_per_second: int
+    new_connections_burst: int
+    zone_rest: int
+    audit_interval: int
     rest_connections: int
     log_level: Literal["debug", "info", "warning", "error"]
     log_format: Literal["json", "console"]
+
+    @property
+    def rate(self) -> Rate:
+        """What holds for tenants that say nothing about the rate, or only half of it."""
+        return Rate(self.new_connections_per_second, self.new_connections_burst)
+
+    @property
+    def limits(self) -> Defaults:
+        return Defaults(self.connections, self.rate)
 
 
 def list_opts() -> list[tuple[str, list[cfg.Opt]]]:
@@ -140,7 +106,18 @@ def read(conf: cfg.ConfigOpts) -> Settings:
             raise _wrong(name, values[name], str(error)) from error
     if values["rest_listen"] is None and values["rest_socket"] is None:
         raise _wrong("rest_listen", "", "without it rest_socket must be set, or nobody could reach the REST API")
+    _check_tls(values)
     return Settings(**values)
+
+
+def _check_tls(values: dict[str, Any]) -> None:
+    """A key is of no use without its certificate, nor are both to anybody who does not know whom to trust."""
+    missing = [name for name in TLS_OPTIONS if values[name] is None]
+    given = [name for name in TLS_OPTIONS if values[name] is not None]
+    if given and missing:
+        raise _wrong(given[0], values[given[0]], f"without {' and '.join(missing)} it is of no use")
+    if missing and values["ovsdb"].startswith("ssl:"):
+        raise _wrong("ovsdb", values["ovsdb"], f"it needs {', '.join(missing)}")
 
 
 def _value(conf: cfg.ConfigOpts, name: str) -> Any:
@@ -163,27 +140,7 @@ def _parse_listen(text: str) -> Address | None:
     host, colon, port = text.rpartition(":")
     if not colon:
         raise ValueError("the port is missing: host:port")
-    if not (port.isascii() and port.isdigit() and int(port) <= 65535):
-        raise ValueError(f"{port!r} is not a port: 0 to 65535")
-    return Address(_parse_host(host), int(port))
-
-
-def _parse_host(text: str) -> str:
-    if text.startswith("[") and text.endswith("]"):
-        try:
-            return str(ipaddress.IPv6Address(text[1:-1]))
-        except ValueError:
-            raise ValueError(f"{text[1:-1]!r} is not an IPv6 address") from None
-    if ":" in text:
-        raise ValueError("an IPv6 address stands in brackets: [::1]:8080")
-    if re.fullmatch(r"[0-9.]+", text):
-        try:
-            return str(ipaddress.IPv4Address(text))
-        except ValueError:
-            raise ValueError(f"{text!r} is not an IPv4 address") from None
-    if not HOST.fullmatch(text):
-        raise ValueError(f"{text!r} is not a host")
-    return text
+    return Address(parse_host(host), parse_tcp_port(port))
 
 
 def _parse_socket(text: str | None) -> str | None:
@@ -191,13 +148,15 @@ def _parse_socket(text: str | None) -> str | None:
         return None
     if len(text.encode()) > SOCKET_PATH_BYTES:
         raise ValueError(f"a socket's path has at most {SOCKET_PATH_BYTES} bytes")
-    return _parse_path(text)
+    return parse_path(text)
 
 
-def _parse_path(text: str) -> str:
-    if not text.startswith("/") or "\0" in text:
-        raise ValueError("not an absolute path")
-    return text
+def _parse_optional_path(text: str | None) -> str | None:
+    return parse_path(text) if text else None
+
+
+def _parse_switches(words: list[str]) -> tuple[str, ...]:
+    return tuple(dict.fromkeys(parse_datapath_id(word) for word in words))
 
 
 def _parse_uplinks(names: list[str]) -> tuple[str, ...]:
@@ -225,7 +184,11 @@ def _parse_ethertypes(words: list[str]) -> tuple[int, ...]:
 PARSERS: dict[str, Callable[[Any], Any]] = {
     "rest_listen": _parse_listen,
     "rest_socket": _parse_socket,
-    "state_dir": _parse_path,
+    "state_dir": parse_path,
     "uplinks": _parse_uplinks,
     "guard_ethertypes": _parse_ethertypes,
+    "switches": _parse_switches,
+    "ovsdb": parse_remote,
+    **dict.fromkeys(TLS_OPTIONS, _parse_optional_path),
+    "control_socket": parse_control_socket,
 }

@@ -41,6 +41,7 @@ class StatefulFirewall(app_manager.OSKenApp):  # type: ignore[misc]
         wanted = settings.read(cfg.CONF)
         logs.set_up(wanted.log_level, wanted.log_format)
         self._controller = Controller(wanted, Store.open(wanted.state_dir))
+        harden.admit(self._controller.admits)
         self._server = Server(self._controller, Tokens.open(wanted.state_dir), wanted, versions())
         keep_collections_short()
 

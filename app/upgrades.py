@@ -15,6 +15,9 @@ Upgrade = Callable[[str, Document], Document]
 NEW_IN_RULE = {"source_ports": None, "remote_group": None, "remote_address_group": None, "stateful": True}
 NEW_IN_PORT = {"allowed_address_pairs": [], "spoof_guard": "enforce", "dhcp_server": False, "enabled": True}
 NEW_IN_BINDING = {"tag": None}
+NEW_IN_TENANT = {"limits": {"connections": None, "new_per_second": None, "burst": None, "timeouts": []}}
+NEW_IN_SWITCH = {"ovsdb": None, "control_socket": None}
+NEW_IN_BINDING_3 = {"iface_id": None}
 
 
 def to_schema_2(kind: str, body: Document) -> Document:
@@ -24,6 +27,16 @@ def to_schema_2(kind: str, body: Document) -> Document:
         return body | {"value": _inside(value, "rules", lambda rules: _each(rules, NEW_IN_RULE))}
     if kind == "port":
         return body | {"value": _inside(_with(value, NEW_IN_PORT), "binding", lambda b: _with(b, NEW_IN_BINDING))}
+    return body
+
+
+def to_schema_3(kind: str, body: Document) -> Document:
+    """Tenants had no limits, switches no database and no control socket, and bindings no interface ids."""
+    value = body.get("value")
+    if kind == "port":
+        return body | {"value": _inside(value, "binding", lambda binding: _with(binding, NEW_IN_BINDING_3))}
+    if kind in ("tenant", "switch"):
+        return body | {"value": _with(value, NEW_IN_TENANT if kind == "tenant" else NEW_IN_SWITCH)}
     return body
 
 
@@ -40,4 +53,4 @@ def _inside(value: Any, member: str, change: Callable[[Any], Any]) -> Any:
 
 
 # Step n (from 1) takes (kind, document of schema n) to the document of schema n + 1. Both without their "schema".
-UPGRADES: tuple[Upgrade, ...] = (to_schema_2,)
+UPGRADES: tuple[Upgrade, ...] = (to_schema_2, to_schema_3)

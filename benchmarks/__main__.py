@@ -1,13 +1,14 @@
-"""``python -m benchmarks [connect|hub|groups|stateless|scan]``, as root: see docs/performance.md."""
+"""``python -m benchmarks [connect|hub|groups|stateless|scan|faults]``, as root: see docs/performance.md."""
 
 from __future__ import annotations
 
 import argparse
+import sys
 import tempfile
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 
-from benchmarks import connect, groups, hub, report, scan, stateless
+from benchmarks import connect, faults, flood, full_zone, fuzz, groups, hub, report, scan, stateless
 from benchmarks.report import Row
 from benchmarks.site import Site, site
 from benchmarks.world import World
@@ -15,14 +16,20 @@ from topology import SwitchError, isolated
 
 BIG = ("connect", "hub")  # they share a switch, in this order
 ALL = (*BIG, "groups", "stateless", "scan")
+TRIALS = ("faults", "flood", "crowd", "fuzz")  # they have a verdict, and last; only when they are named
 
 
-def main(arguments: Sequence[str] | None = None) -> None:
-    """Run and print. The network is a private one; the machine's own is left alone."""
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run and print. The network is a private one; the machine's own is left alone. 1 if a promise was broken."""
     parser = argparse.ArgumentParser(prog="python -m benchmarks", description=main.__doc__)
-    parser.add_argument("which", nargs="*", choices=[*ALL, []], help="all, if none is named")
+    parser.add_argument("which", nargs="*", choices=[*ALL, *TRIALS, []], help=f"{' '.join(ALL)}, if none is named")
     parser.add_argument("--ports", type=int, default=10_000)
     parser.add_argument("--tenants", type=int, default=1_000)
+    parser.add_argument("--seconds", type=float, default=60, help="of a long fault, of the flood")
+    parser.add_argument("--only", action="append", default=[], metavar="NAME", help="faults whose name contains this")
+    parser.add_argument("--connections", type=int, default=100_000, help="of the crowd")
+    parser.add_argument("--minutes", type=float, default=30, help="of the fuzz")
+    parser.add_argument("--seed", type=int, default=0, help="of the fuzz")
     chosen = parser.parse_args(arguments)
     which = chosen.which or ALL
     print(report.heading(), flush=True)
@@ -39,6 +46,13 @@ def main(arguments: Sequence[str] | None = None) -> None:
         if "scan" in which:
             found, results = scan.run(directory / "scan", scan.scans())
             _show("scan", scan.report(found, results), scan.COLUMNS)
+        trials = {
+            "faults": lambda: _faults(directory / "faults", chosen.only, chosen.seconds),
+            "flood": lambda: _flood(directory / "flood", chosen.seconds),
+            "crowd": lambda: _crowd(directory / "crowd", chosen.connections),
+            "fuzz": lambda: _fuzz(directory / "fuzz", chosen.minutes, chosen.seed),
+        }
+        return max((int(not work()) for name, work in trials.items() if name in which), default=0)
 
 
 def _big(place: Site, which: Sequence[str]) -> None:
@@ -69,9 +83,38 @@ def _stateless(directory: Path) -> None:
             _show("stateless", stateless.report(results), stateless.COLUMNS)
 
 
+def _faults(directory: Path, only: Sequence[str], seconds: float) -> bool:
+    results = []
+    for result in faults.run(directory, faults.named(only), seconds):
+        results.append(result)
+        _show("fault", faults.report([result]), faults.COLUMNS)  # each at once: the whole takes minutes
+    _show("fault", faults.report(results), faults.COLUMNS)
+    return faults.kept(results)
+
+
+def _flood(directory: Path, seconds: float) -> bool:
+    found = flood.run(directory, flood.Size(seconds))
+    _show("flood", flood.report(found), flood.COLUMNS)
+    for text in (wrong := flood.broken(found)):
+        print(f"WRONG: {text}", flush=True)
+    return not wrong
+
+
+def _crowd(directory: Path, connections: int) -> bool:
+    result = full_zone.run(directory, connections)
+    _show("crowd", full_zone.report(result), full_zone.COLUMNS)
+    return not result.failed
+
+
+def _fuzz(directory: Path, minutes: float, seed: int) -> bool:
+    result = fuzz.run(directory, 60 * minutes, seed)
+    _show("fuzz", fuzz.report(result), fuzz.COLUMNS)
+    return not result.wrong
+
+
 def _show(title: str, rows: Iterable[Row], columns: Row = report.STALLS) -> None:
     print("\n" + report.table(title, rows, columns), flush=True)
 
 
 if __name__ == "__main__":
-    main()
+    sys.exit(main())

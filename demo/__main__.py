@@ -41,8 +41,10 @@ def main() -> int:
 
 def _run(directory: Path, once: bool) -> int:
     print("starting the controller: osken-manager app/stateful_fw.py", flush=True)
-    controller = Controller(directory, labs.SEED.uplinks, REST, OPENFLOW)
-    with controller, realise(labs.SEED, f"tcp:127.0.0.1:{OPENFLOW}", directory / "switch") as fabric:
+    switch = directory / "switch"
+    sockets = {"ovsdb": f"unix:{switch}/db.sock", "control_socket": f"{switch}/vswitchd.ctl"}
+    controller = Controller(directory, labs.SEED.uplinks, REST, OPENFLOW, settings=sockets)
+    with controller, realise(labs.SEED, f"tcp:127.0.0.1:{OPENFLOW}", switch) as fabric:
         controller.wait_connected()
         controller.load(json.loads(POLICY.read_text()))
         print(f"two tenants' VMs and an outside host are on a real Open vSwitch; policy: {_relative(POLICY)}")
@@ -63,6 +65,7 @@ def _curl_lines(directory: Path) -> str:
   T="Authorization: Bearer $(cat {directory}/state/admin.token)"
   curl -sH "$T" {base}/v1/switches
   curl -sH "$T" '{base}/v1/tenants/red/trace?src=ip:192.168.0.254&dst=vm1&proto=tcp&dport=8080'
+  curl -sH "$T" '{base}/v1/tenants/red/conntrack'
   curl -sH "$T" -X PUT '{base}/v1/tenants/red/groups/ssh/rules/alt?wait=5s' -H 'Content-Type: application/json' \\
        -d '{{"direction": "ingress", "protocol": "tcp", "port_min": 8080}}'
   curl -sH "$T" -X DELETE '{base}/v1/tenants/red/groups/ssh/rules/alt?wait=5s'

@@ -21,7 +21,7 @@ from webob import Request
 
 from app.service import Firewall
 from rest import query as queries
-from rest.exchange import Answer, Call, Written
+from rest.exchange import Answer, Asking, Call, Pending, Written
 from rest.pretty import pretty
 from rest.problems import RETRY, TITLES, Failure, failure_of
 from rest.routes import JSON, MERGE_PATCH, TEXT, Route, find
@@ -101,7 +101,7 @@ class Application:
             params=params,
             query=query,
             headers=request.headers,
-            body=self._body(request) if request.method in WITH_BODY else _refuse_framing(request),
+            body=self._body(request) if request.method in WITH_BODY and route.body else _refuse_framing(request),
             media=media,
             pause=self._limits.pause,
             about=self._about,
@@ -143,6 +143,12 @@ class Application:
             outcome = route.handler(call)
         if isinstance(outcome, Answer):
             return outcome
+        if isinstance(outcome, Pending):
+            return outcome.answer(outcome.wait if wait is None else wait)
+        if isinstance(outcome, Asking):
+            told = outcome.ask()
+            with self._limits.slot():
+                return outcome.answer(told)
         return self._waited(outcome, outcome.wait if wait is None else wait)
 
     def _waited(self, written: Written, seconds: float | None) -> Answer:

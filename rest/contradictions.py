@@ -8,7 +8,9 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
+from app.core.limits import BURST_WITHOUT_RATE
 from app.core.parsing import ICMP, ICMPV6, Family, Invalid, family_of, parse_cidr, parse_protocol
+from app.core.ports import BINDING_NAMES, NO_SWITCH, SWITCH_OF_IFACE_ID
 from app.core.values import Rule
 from rest.validation import Place
 
@@ -16,6 +18,7 @@ RULES_MAX = 1000
 CIDRS_MAX = 1000
 TEXT_MAX = 256
 FAMILIES: tuple[Family, ...] = ("IPv4", "IPv6")
+PLUGS = ("interface", "ofport", "iface_id")
 REMOTES = ("remote_cidr", "remote_group", "remote_address_group")
 # The member that is to blame when the core says a rule contradicts itself.
 BLAMED = {
@@ -112,8 +115,25 @@ def in_group(raw: Any) -> Iterator[Contradiction]:
 
 def in_port(raw: Any) -> Iterator[Contradiction]:
     binding = raw.get("binding") if isinstance(raw, dict) else None
-    if isinstance(binding, dict) and (binding.get("interface") is None) == (binding.get("ofport") is None):
-        yield ("binding",), "invalid_binding", "a binding names either an interface or an ofport", None
+    if not isinstance(binding, dict):
+        return
+    if sum(binding.get(plug) is not None for plug in PLUGS) != 1:
+        yield ("binding",), "invalid_binding", BINDING_NAMES, None
+    has_switch, has_iface_id = (binding.get(name) is not None for name in ("switch", "iface_id"))
+    if has_switch and has_iface_id:
+        yield ("binding", "switch"), "invalid_binding", SWITCH_OF_IFACE_ID, None
+    if not has_switch and not has_iface_id:
+        yield ("binding", "switch"), "missing_field", NO_SWITCH, None
+
+
+def in_tenant(raw: Any) -> Iterator[Contradiction]:
+    """A burst of no rate. Where the rate is left to the setting, that may give one at any time."""
+    limits = raw.get("limits") if isinstance(raw, dict) else None
+    if not isinstance(limits, dict):
+        return
+    rate, burst = limits.get("new_connections_per_second"), limits.get("new_connections_burst")
+    if type(rate) is int and rate == 0 and type(burst) is int and burst > 0:
+        yield ("limits", "new_connections_burst"), "burst_without_rate", BURST_WITHOUT_RATE, None
 
 
 def in_update(raw: Any) -> Iterator[Contradiction]:

@@ -41,6 +41,27 @@ class Written:
 
 
 @dataclass(frozen=True, slots=True)
+class Pending:
+    """Something that takes its time: `answer(seconds)` waits for it, at most so long, and holds no slot meanwhile.
+
+    `wait` is what holds, in seconds, when the client says nothing.
+    """
+
+    answer: Callable[[float], Answer]
+    wait: float
+
+
+@dataclass(frozen=True, slots=True)
+class Asking:
+    """Something that only the switches can tell: `ask` waits for them and holds no slot, `answer` is made of what it
+    gave. A control socket that stands still would otherwise hold up everybody.
+    """
+
+    ask: Callable[[], Any]
+    answer: Callable[[Any], Answer]
+
+
+@dataclass(frozen=True, slots=True)
 class Call:
     """One request as its handler sees it. `pause` lets everybody else run; `media` is what the client accepts."""
 

@@ -14,12 +14,14 @@ from app.core.parsing import (
     parse_address,
     parse_cidr,
     parse_datapath_id,
+    parse_iface_id,
     parse_interface,
     parse_mac,
     parse_name,
     parse_pair_address,
     parse_protocol,
 )
+from app.core.remotes import parse_control_socket, parse_remote
 from app.core.values import VLAN_LAST
 from rest.contradictions import CIDRS_MAX
 
@@ -90,6 +92,9 @@ PairAddress = Annotated[Text, checked(parse_pair_address)]
 Cidr = Annotated[Text, checked(parse_cidr)]
 Cidrs = Annotated[list[Cidr], Field(max_length=CIDRS_MAX)]
 Interface = Annotated[Text, checked(parse_interface)]
+IfaceId = Annotated[Text, checked(parse_iface_id)]
+OvsdbRemote = Annotated[Text, checked(parse_remote)]
+ControlSocket = Annotated[Text, checked(parse_control_socket)]
 SwitchReference = Annotated[Text, checked(parse_switch)]
 SwitchName = Annotated[Text, checked(parse_switch_name)]
 Protocol = Annotated[Any, BeforeValidator(read_protocol)]

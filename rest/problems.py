@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable, Mapping
 from http import HTTPStatus
 from typing import Any, NamedTuple
 
 from app.core.parsing import Invalid
 from app.core.problems import BindingConflict, Exhausted, InUse, NotFound, Problem, Refused
-from app.service import StoreUnavailable, Unreachable
+from app.service import NotConnected, StoreUnavailable, Unreachable
 
 # RFC 9110 renamed two phrases that Python 3.11 still has under their old names.
 TITLES = {413: "Content Too Large", 422: "Unprocessable Content"}
@@ -77,6 +78,14 @@ def invalid_query(errors: Iterable[Fault]) -> Failure:
     return Failure(400, "invalid_query", "; ".join(fault.detail for fault in faults[:3]), errors=faults)
 
 
+def _exhausted(error: Exhausted) -> Failure:
+    """507, as for a disk: nothing is wrong with the request, and it may succeed when there is room again."""
+    wait = None if error.next_free is None else math.ceil(error.next_free)
+    headers = {} if wait is None else {"Retry-After": str(wait)}
+    counts = {"in_use": error.in_use, "resting": error.resting, "next_free_seconds": wait}
+    return Failure(507, "zones_exhausted", str(error), headers=headers, **counts)
+
+
 def failure_of(error: Exception) -> Failure | None:
     """The answer to what the core or the shell refuses; None for what is a bug."""
     match error:
@@ -90,13 +99,15 @@ def failure_of(error: Exception) -> Failure | None:
         case BindingConflict():
             return Failure(409, "binding_conflict", str(error), conflicts_with=error.conflicts_with)
         case Exhausted():
-            return Failure(409, "zones_exhausted", str(error) or "no conntrack zone is left")
+            return _exhausted(error)
         case Problem(errors=errors):
             return invalid_body(Fault(e.pointer, e.code, e.detail, e.hint) for e in errors)
         case Invalid():
             return invalid_body([Fault("#", error.code, error.detail, error.hint)])
         case StoreUnavailable():
             return Failure(503, "store_unavailable", "the change could not be made durable", headers=RETRY)
+        case NotConnected():
+            return Failure(409, "switch_not_connected", str(error))
         case Unreachable():
             return Failure(503, "switch_unreachable", str(error), headers=RETRY)
         case Refused():

@@ -9,9 +9,22 @@ from werkzeug.exceptions import MethodNotAllowed
 from werkzeug.exceptions import NotFound as NoRoute
 from werkzeug.routing import Map, Rule
 
-from rest.exchange import Answer, Call, Written
+from rest.exchange import Answer, Asking, Call, Pending, Written
 from rest.problems import Failure
-from rest.resources import address_groups, groups, health, ports, revisions, rules, switches, tenants, trace
+from rest.resources import (
+    address_groups,
+    conntrack,
+    conntrack_flush,
+    events,
+    groups,
+    health,
+    ports,
+    revisions,
+    rules,
+    switches,
+    tenants,
+    trace,
+)
 
 JSON = "application/json"
 MERGE_PATCH = "application/merge-patch+json"
@@ -21,9 +34,10 @@ TEXT = "text/plain"
 class Route(NamedTuple):
     method: str
     path: str
-    handler: Callable[[Call], Answer | Written]
+    handler: Callable[[Call], Answer | Written | Pending | Asking]
     query: tuple[str, ...] = ()
     media: tuple[str, ...] = (JSON,)
+    body: bool = True  # whether one is expected, if the method can have one
 
 
 LIST = ("limit", "after")
@@ -69,14 +83,19 @@ ROUTES = (
     Route("POST",   T + "/address-groups/<group>:update",  address_groups.update, WRITE),
 
     Route("GET",    T + "/trace",                          trace.get, trace.PARAMETERS, (JSON, TEXT)),
+    Route("GET",    T + "/conntrack",                      conntrack.list_all, (*LIST, *conntrack.FILTERS)),
+    Route("GET",    T + "/conntrack/summary",              conntrack.summary, conntrack.ZONES),
+    Route("DELETE", T + "/conntrack",                      conntrack_flush.flush, conntrack_flush.QUERY),
 
     Route("GET",    "/v1/switches",                        switches.list_all, LIST),
     Route("GET",    "/v1/switches/<switch>",               switches.get),
     Route("PUT",    "/v1/switches/<switch>",               switches.put, WRITE),
     Route("PATCH",  "/v1/switches/<switch>",               switches.patch, WRITE),
     Route("DELETE", "/v1/switches/<switch>",               switches.delete, WRITE),
+    Route("POST",   "/v1/switches/<switch>:reconcile",     switches.reconcile, WRITE, body=False),
 
     Route("GET",    "/v1/revisions/<revision>",            revisions.get, WRITE),
+    Route("GET",    "/v1/events",                          events.list_all, (*LIST, *events.FILTERS)),
 )
 # fmt: on
 

@@ -6,31 +6,36 @@ from __future__ import annotations
 
 from typing import Annotated, Any, Literal
 
-from pydantic import Field, TypeAdapter
+from pydantic import Field, TypeAdapter, create_model
 
+from app.core.limits import CONNECTIONS_LAST, RATE_LAST, SECONDS_LAST, TIMEOUTS
 from app.core.values import (
     OFPORT_MAX,
     AddressGroup,
     AddressPair,
     Binding,
     Group,
+    Limits,
     Port,
     Switch,
     Tenant,
     labels_of,
 )
-from rest.contradictions import in_group, in_port, in_rule, in_rules, in_update
+from rest.contradictions import in_group, in_port, in_rule, in_rules, in_tenant, in_update
 from rest.fields import (
     LIST_MAX,
     Addresses,
     Cidrs,
+    ControlSocket,
     Description,
     Document,
     Id,
+    IfaceId,
     Interface,
     Labels,
     Mac,
     Names,
+    OvsdbRemote,
     PairAddress,
     Pointers,
     Revision,
@@ -46,13 +51,35 @@ from rest.validation import Schema, fields_of
 READ_ONLY = ("revision", "created_at", "updated_at", "status", "realized", "lagging", "tenant", "id", "dpid")
 
 
+Rate = Annotated[int, Field(ge=0, le=RATE_LAST)]
+Seconds = Annotated[int, Field(ge=1, le=SECONDS_LAST)]
+TimeoutsBody = create_model("TimeoutsBody", __base__=Document, **dict.fromkeys(TIMEOUTS, (Seconds | None, None)))
+
+
+class LimitsBody(Document):
+    """What a tenant may take. A member that is not there, or null, is left to the setting; 0: no limit."""
+
+    connections: Annotated[int, Field(ge=0, le=CONNECTIONS_LAST)] | None = None
+    new_connections_per_second: Rate | None = None
+    new_connections_burst: Rate | None = None
+    timeouts: TimeoutsBody | None = None
+
+    def value(self) -> Limits:
+        timeouts = self.timeouts.model_dump(exclude_none=True) if self.timeouts else {}
+        return Limits(
+            self.connections, self.new_connections_per_second, self.new_connections_burst, tuple(timeouts.items())
+        )
+
+
 class TenantBody(Stored):
     name: Any = None
     description: Description = ""
     labels: Labels = {}
+    limits: LimitsBody | None = None
 
     def value(self, id: Id, present: Any = None) -> Tenant:
-        return Tenant(id[0], self.description, labels_of(self.labels))
+        limits = self.limits.value() if self.limits else Limits()
+        return Tenant(id[0], self.description, labels_of(self.labels), limits)
 
 
 class GroupBody(Stored):
@@ -93,15 +120,17 @@ class AddressUpdate(Document):
 
 
 class BindingBody(Document):
-    """With a `tag` the port is a sub-port: the frames that the VM tags so on that interface are its own."""
+    """A switch with an interface or an ofport, or an interface id. With a `tag` the port is a sub-port: the frames that
+    the VM tags so on that interface are its own."""
 
-    switch: SwitchReference
+    switch: SwitchReference | None = None
     interface: Interface | None = None
     ofport: Annotated[int, Field(ge=1, le=OFPORT_MAX - 1)] | None = None
     tag: Tag | None = None
+    iface_id: IfaceId | None = None
 
     def value(self) -> Binding:
-        return Binding(self.switch, self.interface, self.ofport, self.tag)
+        return Binding(self.switch, self.interface, self.ofport, self.tag, self.iface_id)
 
 
 class PairBody(Document):
@@ -155,20 +184,25 @@ class PortBody(Stored):
 
 
 class SwitchBody(Stored):
-    """`uplinks`: interface names, globs allowed; null leaves it to the setting."""
+    """`uplinks`: interface names, globs allowed. Null leaves a member to the setting; an empty remote or socket is
+    none."""
 
     dpid: Any = None
     name: SwitchName | None = None
     uplinks: Annotated[list[Interface], Field(max_length=LIST_MAX)] | None = None
     description: Description = ""
+    ovsdb: OvsdbRemote | None = None
+    control_socket: ControlSocket | None = None
 
     def value(self, id: Id, present: Any = None) -> Switch:
-        return Switch(id[0], self.name, None if self.uplinks is None else tuple(self.uplinks), self.description)
+        uplinks = None if self.uplinks is None else tuple(self.uplinks)
+        return Switch(id[0], self.name, uplinks, self.description, self.ovsdb, self.control_socket)
 
 
 RULE_FIELDS = fields_of(RuleItem)
 INSIDE_PORT = {"binding": fields_of(BindingBody), "allowed_address_pairs": fields_of(PairBody)}
-TENANT = Schema(TypeAdapter(TenantBody), {"": fields_of(TenantBody, READ_ONLY)})
+INSIDE_TENANT = {"limits": fields_of(LimitsBody), "timeouts": TIMEOUTS}
+TENANT = Schema(TypeAdapter(TenantBody), {"": fields_of(TenantBody, READ_ONLY), **INSIDE_TENANT}, in_tenant)
 GROUP = Schema(TypeAdapter(GroupBody), {"": fields_of(GroupBody, READ_ONLY), "rules": RULE_FIELDS}, in_group)
 ADDRESS_GROUP = Schema(TypeAdapter(AddressGroupBody), {"": fields_of(AddressGroupBody, READ_ONLY)})
 ADDRESS_UPDATE = Schema(TypeAdapter(AddressUpdate), {"": fields_of(AddressUpdate, READ_ONLY)}, in_update)

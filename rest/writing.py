@@ -108,7 +108,7 @@ def delete(call: Call, kind: str, id: Id, clear: Clear = lambda inventory, now: 
     def change(inventory: Inventory, now: str) -> int:
         condition.check(inventory.get(kind, *id).revision)
         clear(inventory, now)
-        inventory.delete(kind, *id)
+        inventory.delete(kind, *id, now=now)
         return inventory.revision
 
     return Written(call.firewall.write(change), lambda: Answer(204))

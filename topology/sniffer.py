@@ -51,6 +51,11 @@ class Sniffer:
         heard = self.listen(window)
         return frozenset(name for name, raw in heard if raw[:12] == ends and frame.marker in raw)
 
+    def take(self, window: float) -> list[tuple[str, bytes]]:
+        """Like `listen`, but what it gives is forgotten: for listening for ever."""
+        heard, self._heard = self.listen(window), []
+        return heard
+
     def listen(self, window: float) -> list[tuple[str, bytes]]:
         """Listen `window` seconds more; (where, frame without its tag) of everything heard so far, in order."""
         deadline = time.monotonic() + window

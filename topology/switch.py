@@ -54,7 +54,7 @@ class OpenVSwitch:
         try:
             self._refuse_neighbours()
             self._run("ovsdb-tool", "create", str(self.directory / "conf.db"), str(SCHEMA))
-            self._start_database()
+            self.start_database()
             self.vsctl("--no-wait", "init")
             self.start_vswitchd()
         except BaseException:
@@ -207,7 +207,8 @@ class OpenVSwitch:
             except SwitchError:
                 self._end(daemon, signals.SIGKILL)
 
-    def _start_database(self) -> None:
+    def start_database(self) -> None:
+        """Start ovsdb-server on the database that is there."""
         sockets = [f"--remote=punix:{self.directory}/db.sock", f"--unixctl={self.directory}/ovsdb.ctl"]
         self._daemon("ovsdb-server", str(self.directory / "conf.db"), *sockets)
 

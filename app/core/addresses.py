@@ -30,6 +30,12 @@ class Network(NamedTuple):
     def is_everything(self) -> bool:
         return self.length == 0
 
+    def covers(self, other: Network) -> bool:
+        """Whether all of another network, or address, is in this one."""
+        if self.family != other.family or self.length > other.length:
+            return False
+        return (self.value ^ other.value) >> WIDTH[self.family] - self.length == 0
+
 
 def network(text: str) -> Network:
     """Of a canonical address or network."""

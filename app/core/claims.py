@@ -5,12 +5,36 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 
 from app.core.addresses import network
-from app.core.indexes import Id, Indexes, plug_of
+from app.core.indexes import OWNED, Id, Indexes, plug_of
 from app.core.problems import BindingConflict, Problem, UnknownReference
-from app.core.values import AddressPair, Group, Port, Switch
+from app.core.values import AddressPair, Group, Port, Remote, Switch, Value
 
 Exists = Callable[[str, Id], bool]
 Claim = tuple[Id | None, str]  # who has it, and what it is
+
+
+def check(value: Value, indexes: Indexes, exists: Exists) -> None:
+    """`Refused` if the value cannot be beside what there is."""
+    match value:
+        case Group():
+            check_group(value, exists)
+        case Port():
+            check_port(value, indexes, exists)
+        case Switch():
+            check_switch(value, indexes)
+
+
+def referrers(kind: str, id: Id, indexes: Indexes) -> tuple[str, ...]:
+    """What still refers to a value, as paths."""
+    found: list[Id] = []
+    if kind == "tenant":
+        found += [(each, *i) for each in OWNED for i in indexes.owned.get((each, id[0]), ())]
+    if kind == "group":
+        found += [("port", *port) for port in indexes.members.get(id, ())]
+    if kind in ("group", "address_group"):
+        naming = indexes.naming.get((id[0], Remote(kind, id[1])), ())  # type: ignore[arg-type]
+        found += [("group", *group) for group in naming if group != id or kind != "group"]
+    return tuple("/".join(each) for each in found)
 
 
 def check_group(group: Group, exists: Exists) -> None:
@@ -56,8 +80,8 @@ def _claims(port: Port, indexes: Indexes) -> Iterator[Claim]:
         for id in indexes.covering(segment, network(address)) if indexes.pairs else ():
             yield _stranger(port, id), f"a network with address {address}"
     if port.binding:
-        plug, tag = port.binding.interface or port.binding.ofport, port.binding.tag
-        what = f"{plug} on switch {port.binding.switch}" + (f" with tag {tag}" if tag else "")
+        tag = port.binding.tag
+        what = str(port.binding) + (f" with tag {tag}" if tag else "")
         yield indexes.bindings.get(plug_of(port), {}).get(tag or 0), what
     for pair in port.allowed_address_pairs:
         yield from _pair_claims(port, pair, indexes)

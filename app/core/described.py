@@ -6,9 +6,10 @@ import socket
 
 from app.core.addresses import mac_number, network
 from app.core.ends import End, family_of
+from app.core.packets import FiveTuple, Packet, fields_of, tuple_of
 from app.core.pipeline import LABEL, TAG, CtState, Role
 from app.core.question import Question
-from app.core.simulator import Connection, FiveTuple, Packet, Simulator, fields_of, tuple_of
+from app.core.simulator import Connection, Simulator
 
 EPHEMERAL = 49152
 NO_PROTOCOL = 255  # reserved by IANA: only rules for any protocol match it

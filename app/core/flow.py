@@ -127,9 +127,15 @@ def ct(zone: str, table: int) -> Action:
     return ("ct", zone, int(table), False, ())
 
 
-def ct_commit(zone: str, *inner: Action) -> Action:
-    """Commit the connection in the zone that register `zone` holds; `inner` actions write its label."""
-    return ("ct", zone, None, True, inner)
+def ct_commit(zone: str, *inner: Action, table: int | None = None) -> Action:
+    """Commit the connection in the zone that register `zone` holds; `inner` actions write its label. Given a `table`,
+    the packet goes on there, with the label that the connection has now: 0 if the zone had no room for it."""
+    return ("ct", zone, None if table is None else int(table), True, inner)
+
+
+def meter(number: int) -> Action:
+    """Drop the packet if there were too many; an instruction, executed first. Always a flow's first action."""
+    return ("meter", number)
 
 
 def ct_clear() -> Action:

@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 from bisect import bisect_left, insort
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from typing import Any
 
 from app.core.addresses import WIDTH, Network, network
 from app.core.values import Group, PolicyKey, Port, Remote, Stored, Switch
+from app.core.zones import Resting
 
 Id = tuple[str, ...]
 Ids = dict[Id, None]  # an ordered set
+Plug = tuple[str | None, str | int]  # a switch and an interface or an ofport, or None and an interface id
 # What a tenant owns, and what its tenant must be there for.
 OWNED = ("group", "address_group", "port")
 Claimed = tuple[int, int, Id]  # value and length of a network, and the port that has it
@@ -25,7 +27,7 @@ class Indexes:
         self.addresses: dict[tuple[int, str], Id] = {}  # (segment, a port's own address)
         self.virtual_macs: dict[tuple[int, str], Ids] = {}  # (segment, MAC of an address pair)
         self.pairs: dict[tuple[int, Network], Ids] = {}  # (segment, network of an address pair, not of everything)
-        self.bindings: dict[tuple[str, str | int], dict[int, Id]] = {}  # plug -> tag or 0
+        self.bindings: dict[Plug, dict[int, Id]] = {}  # plug -> tag or 0
         self.members: dict[Id, Ids] = {}  # group -> ports
         self.carriers: dict[PolicyKey, Ids] = {}  # policy -> ports
         self.policies: dict[Id, dict[PolicyKey, None]] = {}  # group -> policies
@@ -34,12 +36,14 @@ class Indexes:
         self.switch_names: dict[str, str] = {}
         self.used_zones: dict[int, Id] = {}
         self.zones: dict[str, Ids] = {}  # tenant -> rows of its zones
+        self.resting = Resting()
         self._claimed: dict[tuple[int, int], list[Claimed]] = {}  # (segment, family) -> in order
         self._markers: dict[str, Callable[[Id, Any, bool], None]] = {
             "group": self._mark_group,
             "port": self._mark_port,
             "switch": self._mark_switch,
             "zone": self._mark_zone,
+            "resting": self._mark_resting,
             "policy": self._mark_policy,
         }
 
@@ -67,6 +71,14 @@ class Indexes:
             _, length, id = claimed[n]
             if length >= wanted.length:
                 yield id
+
+    def bound_to(self, plugs: Iterable[Plug]) -> dict[int, list[Id]]:
+        """By tag, 0 without one, the ports that are bound to any of what names a switch port, in that order."""
+        found: dict[int, list[Id]] = {}
+        for plug in plugs:
+            for tag, id in self.bindings.get(plug, {}).items():
+                found.setdefault(tag, []).append(id)
+        return found
 
     def _mark_group(self, id: Id, stored: Stored, present: bool) -> None:
         assert isinstance(stored.value, Group)
@@ -112,6 +124,9 @@ class Indexes:
         mark(self.used_zones, zone, id, present)
         mark_in(self.zones, id[0], id, None, present)
 
+    def _mark_resting(self, id: Id, moment: str, present: bool) -> None:
+        self.resting.mark(int(id[0]), moment, present)
+
     def _mark_switch(self, id: Id, stored: Stored, present: bool) -> None:
         assert isinstance(stored.value, Switch)
         if stored.value.name:
@@ -133,9 +148,10 @@ def mark_in(index: dict[Any, dict[Any, Any]], key: Any, item: Any, value: Any, p
         del index[key]
 
 
-def plug_of(port: Port) -> tuple[str, str | int]:
+def plug_of(port: Port) -> Plug:
+    """What a binding names, and on which switch; an interface id is of any."""
     assert port.binding is not None
-    return port.binding.switch, port.binding.interface or port.binding.ofport or 0
+    return port.binding.switch, port.binding.plug
 
 
 SERVES_DHCP = "+dhcp"

@@ -7,7 +7,7 @@ are handed out here, by counters that only go up.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
@@ -16,7 +16,8 @@ from app.core import claims
 from app.core.indexes import OWNED, Id, Indexes, policy_id
 from app.core.numbers import Numbers
 from app.core.problems import InUse, NotFound
-from app.core.values import AddressGroup, Group, Policy, PolicyKey, Port, Remote, Stored, Switch, Tenant, Value
+from app.core.values import AddressGroup, Group, Limits, Policy, PolicyKey, Port, Remote, Stored, Switch, Tenant, Value
+from app.core.zones import DAY
 
 KINDS: dict[type, str] = {
     Tenant: "tenant",
@@ -31,9 +32,9 @@ Ids = list[Id]
 Zones = list[tuple[int, int]]
 Bound = dict[int, list[Id]]
 Journal = list["Write"]
-# The kinds of numbers that are handed out: conntrack zones, policies with their epochs, rule ids, address sets, and the
-# counters.
-LEDGER = ("zone", "policy", "rule_id", "set", "counter")
+# What is handed out: conntrack zones, policies with their epochs, rule ids, address sets; the counters; and the time of
+# release of each zone that rests.
+LEDGER = ("zone", "policy", "rule_id", "set", "counter", "resting")
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,14 +48,15 @@ class Write:
 
 
 class Inventory:
-    """The wanted state. Not thread safe: one writer at a time, readers between its steps."""
+    """The wanted state. Not thread safe: one writer at a time, readers between its steps. A zone that is released rests
+    for `zone_rest` seconds at least."""
 
-    def __init__(self) -> None:
+    def __init__(self, zone_rest: float = DAY) -> None:
         self.revision = 0
         self.journal: list[Write] = []
         self._tables: dict[str, dict[Id, Any]] = {kind: {} for kind in (*KINDS.values(), *LEDGER)}
         self._indexes = Indexes()
-        self._numbers = Numbers(self._tables, self._indexes, self._set)
+        self._numbers = Numbers(self._tables, self._indexes, self._set, zone_rest)
 
     # -- reading
 
@@ -94,6 +96,17 @@ class Inventory:
         """(segment, zone) of each segment that the tenant is in, and of segment 0."""
         return sorted((int(id[1]), self._tables["zone"][id]) for id in self._indexes.zones.get(tenant, ()))
 
+    def zone_owners(self) -> Mapping[int, Id]:
+        """The tenant and segment of every zone that is in use."""
+        return self._indexes.used_zones
+
+    def resting_zones(self) -> dict[int, str]:
+        """The zones that were released and that nobody got since, with the time of release; the longest ago first.
+
+        Those that have rested enough are among them until they are handed out.
+        """
+        return {zone: self._tables["resting"][str(zone),] for zone in self._indexes.resting.all()}
+
     def policy(self, key: PolicyKey) -> Policy:
         """A policy with its rules, each under its id, and the numbers of the address sets that they name."""
         number, epoch = self._tables["policy"][policy_id(key)]
@@ -109,6 +122,10 @@ class Inventory:
     def policy_number(self, key: PolicyKey) -> int:
         return self._tables["policy"][policy_id(key)][0]  # type: ignore[no-any-return]
 
+    def epoch(self, key: PolicyKey) -> int:
+        """The epoch of a policy that ports carry."""
+        return self._tables["policy"][policy_id(key)][1]  # type: ignore[no-any-return]
+
     def set_number(self, tenant: str, remote: Remote) -> int:
         """The number of an address set that a rule names."""
         return self._tables["set"][tenant, *remote]  # type: ignore[no-any-return]
@@ -122,6 +139,10 @@ class Inventory:
             return {id: self.port(id).member_addresses for id in ids}
         stored = self._tables["address_group"].get((tenant, remote.name))
         return {(tenant, remote.name): frozenset(stored.value.cidrs)} if stored else {}
+
+    def limits(self, tenant: str) -> Limits:
+        """What a tenant says of its limits; where it says nothing, the settings hold."""
+        return self._tables["tenant"][tenant,].value.limits  # type: ignore[no-any-return]
 
     def uplinks(self, dpid: str) -> tuple[str, ...] | None:
         """The interface names and globs that are set for a switch; None: the setting holds."""
@@ -143,21 +164,18 @@ class Inventory:
         """The datapath id that a binding's `switch` means: a switch's name, or a datapath id itself."""
         return self._indexes.switch_names.get(reference, reference)
 
-    def bound_to(self, dpid: str, interface: str, ofport: int) -> Bound:
+    def bound_to(self, dpid: str, interface: str, ofport: int, iface_id: str | None = None) -> Bound:
         """The ports bound to a switch port: by tag, 0 without one, those that claim it. The first has it."""
         switch = self._tables["switch"].get((dpid,))
         names = [dpid] + ([switch.value.name] if switch and switch.value.name else [])
-        found: Bound = {}
-        for plug in (interface, ofport):
-            for name in names:
-                for tag, id in self._indexes.bindings.get((name, plug), {}).items():
-                    found.setdefault(tag, []).append(id)
-        return found
+        plugs = [(name, plug) for plug in (interface, ofport) for name in names]
+        return self._indexes.bound_to([*plugs, (None, iface_id)] if iface_id else plugs)
 
     # -- writing
 
     def put(self, value: Value, now: str) -> Stored:
-        """Create or replace. The same value again changes nothing and keeps its revision."""
+        """Create or replace; `now` is the time of day, RFC 3339 in UTC. The same value again changes nothing and keeps
+        its revision."""
         kind = KINDS[type(value)]
         self._check(value)
         old = self.find(kind, *value.id)
@@ -166,18 +184,18 @@ class Inventory:
         self.revision += 1
         stored = Stored(value, self.revision, old.created_at if old else now, now)
         self._set(kind, value.id, stored)
-        self._numbers.follow(old.value if old else None, value)
+        self._numbers.follow(old.value if old else None, value, now)
         return stored
 
-    def delete(self, kind: str, *id: str) -> Stored:
+    def delete(self, kind: str, *id: str, now: str) -> Stored:
         """Remove a value that nothing refers to; `InUse` lists what does."""
         old = self.get(kind, *id)
-        referrers = self._referrers(kind, id)
+        referrers = claims.referrers(kind, id, self._indexes)
         if referrers:
             raise InUse(kind, id[-1], referrers)
         self.revision += 1
         self._set(kind, id, None)
-        self._numbers.follow(old.value, None)
+        self._numbers.follow(old.value, None, now)
         return old
 
     @contextmanager
@@ -211,26 +229,10 @@ class Inventory:
     def _check(self, value: Value) -> None:
         if isinstance(value, Group | AddressGroup | Port):
             self.get("tenant", value.tenant)
-        if isinstance(value, Group):
-            claims.check_group(value, self._exists)
-        if isinstance(value, Port):
-            claims.check_port(value, self._indexes, self._exists)
-        if isinstance(value, Switch):
-            claims.check_switch(value, self._indexes)
+        claims.check(value, self._indexes, self._exists)
 
     def _exists(self, kind: str, id: Id) -> bool:
         return id in self._tables[kind]
-
-    def _referrers(self, kind: str, id: Id) -> tuple[str, ...]:
-        found: Ids = []
-        if kind == "tenant":
-            found += [(each, *i) for each in OWNED for i in self._indexes.owned.get((each, id[0]), ())]
-        if kind == "group":
-            found += [("port", *port) for port in self._indexes.members.get(id, ())]
-        if kind in ("group", "address_group"):
-            naming = self.groups_naming(id[0], Remote(kind, id[1]))  # type: ignore[arg-type]
-            found += [("group", *group) for group in naming if group != id or kind != "group"]
-        return tuple("/".join(each) for each in found)
 
     # -- tables
 

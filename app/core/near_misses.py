@@ -7,10 +7,10 @@ from collections.abc import Iterator
 from app.core.addresses import network
 from app.core.indexes import Id
 from app.core.inventory import Inventory
+from app.core.packets import Packet, tuple_of
 from app.core.parsing import protocol_name
 from app.core.policy import FAMILY
 from app.core.question import NearMiss
-from app.core.simulator import Packet, tuple_of
 from app.core.values import Direction, Group, Rule
 
 MOST = 10

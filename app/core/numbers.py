@@ -11,35 +11,41 @@ from typing import Any
 from app.core import policy
 from app.core.indexes import Id, Indexes, policy_id
 from app.core.values import AddressGroup, Group, PolicyKey, Port, Remote, Rule, Tenant, Value
-from app.core.zones import next_zone
+from app.core.zones import next_zone, seconds_of
+
+FUTURE_RELEASES = 8  # that one change puts right
 
 
 class Numbers:
     """Writes the ledger of an inventory, by its `set`, whenever one of its values has changed."""
 
     def __init__(
-        self, tables: Mapping[str, Mapping[Id, Any]], indexes: Indexes, set: Callable[[str, Id, Any], None]
+        self,
+        tables: Mapping[str, Mapping[Id, Any]],
+        indexes: Indexes,
+        set: Callable[[str, Id, Any], None],
+        zone_rest: float,
     ) -> None:
-        self._tables, self._indexes, self._set = tables, indexes, set
+        self._tables, self._indexes, self._set, self._zone_rest = tables, indexes, set, zone_rest
 
-    def follow(self, old: Value | None, new: Value | None) -> None:
+    def follow(self, old: Value | None, new: Value | None, now: str) -> None:
         """`new` stands where `old` stood."""
         match new or old:
             case Tenant():
-                self._follow_tenant(old, new)  # type: ignore[arg-type]
+                self._follow_tenant(old, new, now)  # type: ignore[arg-type]
             case Group():
                 self._follow_group(old, new)  # type: ignore[arg-type]
             case AddressGroup():
                 self._follow_address_group(old, new)  # type: ignore[arg-type]
             case Port():
-                self._follow_port(old, new)  # type: ignore[arg-type]
+                self._follow_port(old, new, now)  # type: ignore[arg-type]
 
-    def _follow_tenant(self, old: Tenant | None, new: Tenant | None) -> None:
+    def _follow_tenant(self, old: Tenant | None, new: Tenant | None, now: str) -> None:
         if new:
-            self._want_zone(new.name, 0)
+            self._want_zone(new.name, 0, now)
         elif old:
             for id in list(self._indexes.zones.get(old.name, ())):
-                self._set("zone", id, None)
+                self._release_zone(id, now)
 
     def _follow_group(self, old: Group | None, new: Group | None) -> None:
         tenant, name = (new or old).id  # type: ignore[union-attr]
@@ -62,9 +68,9 @@ class Numbers:
         elif old and not set(old.cidrs) <= set(new.cidrs):
             self._shrink(tenant, (Remote("address_group", name),))
 
-    def _follow_port(self, old: Port | None, new: Port | None) -> None:
+    def _follow_port(self, old: Port | None, new: Port | None, now: str) -> None:
         if new:
-            self._want_zone(new.tenant, new.vlan)
+            self._want_zone(new.tenant, new.vlan, now)
             self._want_policy(PolicyKey.of(new))
         if not old:
             return
@@ -72,7 +78,7 @@ class Numbers:
             self._set("policy", policy_id(PolicyKey.of(old)), None)
         # A tenant keeps the zone of untagged ports.
         if old.vlan and not self._indexes.residents.get((old.tenant, old.vlan)):
-            self._set("zone", (old.tenant, str(old.vlan)), None)
+            self._release_zone((old.tenant, str(old.vlan)), now)
         left = [
             group
             for group in old.groups
@@ -107,11 +113,24 @@ class Numbers:
         if policy_id(key) not in self._tables["policy"]:
             self._set("policy", policy_id(key), (self._next("policy"), self._next("epoch")))
 
-    def _want_zone(self, tenant: str, vlan: int) -> None:
-        if (tenant, str(vlan)) not in self._tables["zone"]:
-            zone = next_zone(self._counter("zone"), self._indexes.used_zones)
+    def _want_zone(self, tenant: str, vlan: int, now: str) -> None:
+        if (tenant, str(vlan)) in self._tables["zone"]:
+            return
+        moment, resting, last = seconds_of(now), self._indexes.resting, self._counter("zone")
+        zone = next_zone(last, self._indexes.used_zones, resting, self._zone_rest, moment)
+        if zone > last:
             self._set("counter", ("zone",), zone)
-            self._set("zone", (tenant, str(vlan)), zone)
+        if zone in resting.since:
+            self._set("resting", (str(zone),), None)
+        # The clock was set back: they rest from now on, not from a time that may never come.
+        for early in resting.in_future(moment, FUTURE_RELEASES):
+            self._set("resting", (str(early),), now)
+        self._set("zone", (tenant, str(vlan)), zone)
+
+    def _release_zone(self, id: Id, now: str) -> None:
+        zone = self._tables["zone"][id]
+        self._set("zone", id, None)
+        self._set("resting", (str(zone),), now)
 
     def _want_number(self, kind: str, id: Id) -> None:
         if id not in self._tables[kind]:

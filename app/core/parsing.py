@@ -17,6 +17,8 @@ PORT_ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
 DATAPATH_ID = re.compile(r"[0-9a-f]{16}")
 # Linux' IFNAMSIZ leaves 15 characters; white space and '/' are never part of an interface name.
 INTERFACE = re.compile(r"[^\s/\x00-\x1f\x7f]{1,15}")
+# What OVSDB has under external_ids:iface-id: printable, without white space.
+IFACE_ID = re.compile(r"[!-~]{1,255}")
 PROTOCOLS = {"icmp": 1, "tcp": 6, "udp": 17, "icmpv6": 58, "sctp": 132}
 PORT_PROTOCOLS = frozenset((6, 17, 132))
 ICMP, ICMPV6 = 1, 58
@@ -49,6 +51,13 @@ def parse_port_id(text: str) -> str:
 
 def parse_interface(text: str) -> str:
     return _matching(INTERFACE, text, "invalid_interface", "an interface name")
+
+
+def parse_iface_id(text: str) -> str:
+    """What an interface of the database is called by ``external_ids:iface-id``."""
+    if not IFACE_ID.fullmatch(text):
+        raise Invalid("invalid_iface_id", f"{text!r} is not an interface id: 1 to 255 printable characters, no spaces")
+    return text
 
 
 def parse_mac(text: str) -> str:

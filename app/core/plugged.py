@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 from app.core.addresses import Network, mac_number, network
 from app.core.flow import Action, output, pop_vlan, push_vlan, set_field
+from app.core.limits import Rate
 from app.core.pipeline import OFPORT_BITS, TAG, UNTAGGED, Reg
 from app.core.values import Port
 
@@ -17,7 +18,7 @@ Seat = tuple[int, int]
 @dataclass(frozen=True, slots=True)
 class Plugged:
     """A port on a switch: all that its flows depend on. Networks in `own` are nobody else's in the segment; `pairs`
-    have the MAC under which each of their networks may be used."""
+    have the MAC under which each of their networks may be used. `rate` is of new connections."""
 
     ofport: int
     tag: int
@@ -29,9 +30,10 @@ class Plugged:
     segment: int = 0
     guarded: bool = True
     enabled: bool = True
+    rate: Rate | None = None
 
     @classmethod
-    def of(cls, port: Port, seat: Seat, zone: int, policy: int) -> Plugged:
+    def of(cls, port: Port, seat: Seat, zone: int, policy: int, rate: Rate | None = None) -> Plugged:
         mac = mac_number(port.mac)
         return cls(
             ofport=seat[0],
@@ -47,6 +49,7 @@ class Plugged:
             segment=port.vlan,
             guarded=port.spoof_guard == "enforce",
             enabled=port.enabled,
+            rate=rate,
         )
 
     @property

@@ -9,6 +9,7 @@ from app.core.parsing import (
     Invalid,
     link_local,
     parse_address,
+    parse_iface_id,
     parse_interface,
     parse_mac,
     parse_pair_address,
@@ -17,6 +18,9 @@ from app.core.parsing import (
 
 OFPORT_MAX = 0xFFFFFF00  # OFPP_MAX: above are the reserved ports
 VLAN_LAST = 4094
+BINDING_NAMES = "a binding names either an interface, or an ofport, or an iface_id"
+NO_SWITCH = "an interface, or an ofport, is one of a switch"
+SWITCH_OF_IFACE_ID = "an iface_id is of any switch: a binding by it names none"
 
 EgressMode = Literal["any", "rules"]
 SpoofGuard = Literal["enforce", "off"]
@@ -24,25 +28,40 @@ SpoofGuard = Literal["enforce", "off"]
 
 @dataclass(frozen=True, slots=True)
 class Binding:
-    """Where a port is plugged: a switch (datapath id or name) and an interface name or an OpenFlow port number.
+    """Where a port is plugged: a switch (datapath id or name) and an interface name or an OpenFlow port number; or an
+    `iface_id`, which is the ``external_ids:iface-id`` of an interface of whatever switch has it.
 
     With a `tag` it is a sub-port: the frames that the VM tags with this VLAN id on that interface are its own.
     """
 
-    switch: str
+    switch: str | None = None
     interface: str | None = None
     ofport: int | None = None
     tag: int | None = None
+    iface_id: str | None = None
 
     def __post_init__(self) -> None:
-        if (self.interface is None) == (self.ofport is None):
-            raise Invalid("invalid_binding", "a binding names either an interface or an ofport")
+        if sum(plug is not None for plug in (self.interface, self.ofport, self.iface_id)) != 1:
+            raise Invalid("invalid_binding", BINDING_NAMES)
+        if (self.switch is None) != (self.iface_id is not None):
+            raise Invalid("invalid_binding", NO_SWITCH if self.switch is None else SWITCH_OF_IFACE_ID)
+        if self.iface_id is not None:
+            parse_iface_id(self.iface_id)
         if self.interface is not None:
             parse_interface(self.interface)
         if self.ofport is not None and not 0 < self.ofport < OFPORT_MAX:
             raise Invalid("out_of_range", f"ofport {self.ofport} is not in 1..{OFPORT_MAX - 1}")
         if self.tag is not None and not 0 < self.tag <= VLAN_LAST:
             raise Invalid("out_of_range", f"tag {self.tag} is not in 1..{VLAN_LAST}")
+
+    @property
+    def plug(self) -> str | int:
+        """What it names: an interface, an ofport or an interface id."""
+        return self.iface_id or self.interface or self.ofport or 0
+
+    def __str__(self) -> str:
+        kind = "interface id" if self.iface_id else "interface" if self.interface else "port"
+        return f"{kind} {self.plug}" + (f" on switch {self.switch}" if self.switch else "")
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -35,7 +36,13 @@ class BindingConflict(Refused):
 
 
 class Exhausted(Refused):
-    """No number of a kind is left (conntrack zones: 32767)."""
+    """No conntrack zone is left: so many are in use and so many rest; the next is free in `next_free` seconds, or never
+    by itself."""
+
+    def __init__(self, in_use: int, resting: int, next_free: float | None) -> None:
+        soon = f"the next is free in {math.ceil(next_free)} s" if next_free is not None else "none will be by itself"
+        super().__init__(f"no conntrack zone is free: {in_use} are in use and {resting} rest; {soon}")
+        self.in_use, self.resting, self.next_free = in_use, resting, next_free
 
 
 @dataclass(frozen=True, slots=True)

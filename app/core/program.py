@@ -7,34 +7,34 @@ order of changes led to it, so it always equals the one compiled from scratch.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Collection, Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator
 from dataclasses import replace
 from itertools import chain
-from typing import TypeVar
 
-from app.core import arrival, delivery, guards, multicast, policy, verdicts
+from app.core import arrival, commits, delivery, guards, multicast, policy, verdicts
 from app.core.addresses import mac_number
 from app.core.copies import Copies
 from app.core.delivery import Outside
 from app.core.flow import Flow
-from app.core.fragments import Fragment, Fragments, Key
+from app.core.fragments import Fragment, Fragments
 from app.core.guards.dropped import drop_flow
 from app.core.guards.ip import listed_flows
-from app.core.indexes import Id, policy_key
+from app.core.indexes import Id
 from app.core.inventory import Inventory, Write
-from app.core.members import Members
-from app.core.pipeline import LOCAL, Reason, Way
+from app.core.limits import Limits, Rate
+from app.core.pipeline import LOCAL, Reason
 from app.core.plugged import Plugged, Seat
+from app.core.policies import Policies, tally
+from app.core.rates import Rates, meters_of
 from app.core.seating import Change, Seating
-from app.core.values import Policy, PolicyKey, SwitchPort
+from app.core.values import PolicyKey, Stored, SwitchPort, Tenant
 
-Counted = TypeVar("Counted")
 STEP = 15  # ports compiled between two pauses of `compile`
 
 
 class Program:
     """The wanted flows of one switch, by cookie. `uplinks` are names and globs, for a switch that has none of its own;
-    `ethertypes` pass the guard besides IP and ARP."""
+    `ethertypes` pass the guard besides IP and ARP; `default_rate` is of tenants that have none of their own."""
 
     def __init__(
         self,
@@ -43,18 +43,17 @@ class Program:
         uplinks: tuple[str, ...] = (),
         trust_local: bool = True,
         ethertypes: tuple[int, ...] = (),
+        default_rate: Rate | None = None,
     ) -> None:
-        self._inventory = inventory
+        self._inventory, self._default_rate = inventory, default_rate
+        self._has_meters = True
         self._flows = Fragments()
         self._seating = Seating(inventory, dpid, uplinks, trust_local)
-        self._members = Members(inventory, self._flows)
-        self._copies = Copies(self._flows, self._listed)
+        self._policies = Policies(inventory, self._flows, lambda number: self._copies.policy_changed(number))
+        self._copies = Copies(self._flows, self._policies.listed)
+        self._rates = Rates(self._flows)
         self._plugged: dict[Seat, tuple[Plugged, PolicyKey]] = {}
-        self._policies: Counter[PolicyKey] = Counter()
         self._zones: Counter[int] = Counter()
-        self._numbers: dict[PolicyKey, int] = {}  # of the policy fragments that are there
-        self._contents: dict[int, Policy] = {}  # what those were compiled from, without the epoch
-        self._multicast: set[int] = set()  # numbers of the policies that may admit what is sent to many
         self._flows.place(("fixed",), (*_fixed_flows(), *listed_flows(ethertypes)))
 
     # -- events
@@ -70,10 +69,16 @@ class Program:
             self._take(changes)
             if count % STEP == STEP - 1:
                 yield
-        for count, _ in enumerate(self._copies.settle()):
+        for count, _ in enumerate(self.settle()):
             if count % STEP == STEP - 1:
                 yield
-        self._settle()
+
+    def may_meter(self, able: bool) -> None:
+        """Whether the switch has meters; without them no flow wants one, and nobody has a rate."""
+        if able != self._has_meters:
+            self._has_meters = able
+            for seat, owner in list(self.owners.items()):
+                self._plug(seat, owner)
 
     def plug(self, port: SwitchPort) -> None:
         """A switch port came or changed."""
@@ -87,22 +92,36 @@ class Program:
 
     def follow(self, writes: Iterable[Write]) -> None:
         """The inventory changed, and this is its journal."""
+        self.take(writes)
+        self._settle()
+
+    def take(self, writes: Iterable[Write]) -> None:
+        """As `follow`, but what many ports share is left to `settle`."""
         writes = list(writes)
         for write in writes:
             if write.kind == "port":
                 self._take(self._seating.follow_port(write))
             elif write.kind == "switch":
                 self._take(self._seating.follow_switch(write))
-        # Only now is known which policies are still in use here.
-        for key in {policy_key(write.id): None for write in writes if write.kind == "policy"}:
-            if key in self._policies:
-                self._place_policy(key)
-        self._members.follow_writes(writes)
-        self._settle()
+            elif write.kind == "tenant" and _limits(write.before) != _limits(write.after):
+                self._follow_tenant(write.id[0])
+        self._policies.take(writes)
+
+    def settle(self) -> Iterator[None]:
+        """Bring what many ports share up to date. Pauses often, and takes up what changes in between."""
+        yield from self._policies.settle()
+        yield from self._copies.settle()
+        mac = mac_number(self.ports[LOCAL].mac) if self.local_is_uplink() else None
+        uplinks = tuple(sorted(self._seating.uplinks))
+        self._flows.place(("outside",), delivery.outside_flows(Outside(uplinks, mac)))
 
     def take_dirty(self) -> set[int]:
         """The cookies that came or went since it was asked last."""
         return self._flows.take_dirty()
+
+    def take_dirty_meters(self) -> set[int]:
+        """The meters that came, went or changed since it was asked last."""
+        return self._rates.take_dirty()
 
     # -- questions
 
@@ -111,8 +130,9 @@ class Program:
         return self._flows.wanted
 
     @property
-    def dirty(self) -> set[int]:
-        return self._flows.dirty
+    def meters(self) -> dict[int, Rate]:
+        """The wanted meters, by number."""
+        return self._rates.wanted
 
     @property
     def ports(self) -> dict[int, SwitchPort]:
@@ -148,13 +168,11 @@ class Program:
         """The flows of one fragment; empty if there is no such."""
         return tuple(self._flows.get(key).values())
 
-    def fragments(self) -> Iterator[tuple[Key, Fragment]]:
-        return self._flows.items()
-
     def members(self, policy_number: int) -> Iterator[Flow]:
         """The flows of the address sets that a policy asks about."""
-        for number in {number for number, _ in self._members.asked_by(policy_number)}:
-            for key in self._members.keys(number):
+        members = self._policies.members
+        for number in {number for number, _ in members.asked_by(policy_number)}:
+            for key in members.keys(number):
                 yield from self.fragment(*key)
 
     def port_flows(self, id: Id) -> Collection[int]:
@@ -170,6 +188,20 @@ class Program:
             return {}
         return {reason.name.lower(): drop_flow(plugged, reason).cookie for reason in Reason}
 
+    def zones(self) -> set[int]:
+        """The conntrack zones of the ports that are plugged here."""
+        return set(self._zones)
+
+    def zone_cookies(self, zone: int) -> dict[str, int]:
+        """The flows that count the packets that a zone of `zones` had no room for: its ports' own, and others'."""
+        return {f"refused_{end}": flow.cookie for end, flow in commits.full_flows(zone).items()}
+
+    def port_meters(self, id: Id) -> dict[str, int]:
+        """The meters of what a port opens and accepts; none if it has no rate, or is not plugged here."""
+        seat = self.seat(id)
+        numbers = zip(("rate_opened", "rate_accepted"), meters_of(seat[0]) if seat else (), strict=False)
+        return {name: number for name, number in numbers if number in self.meters}
+
     # -- ports
 
     def _take(self, changes: Iterable[Change]) -> None:
@@ -182,6 +214,9 @@ class Program:
             self._plugged[seat] = new
         if new == old:
             return
+        self._rates.change(seat, new[0] if new else None)
+        if new and old and (replace(new[0], rate=old[0].rate), new[1]) == old:
+            return  # no flow says how many
         flows = (*guards.port_flows(new[0]), *delivery.port_flows(new[0])) if new else ()
         self._flows.place(("port", *seat), flows)
         self._copies.change(seat, new[0] if new else None)
@@ -195,66 +230,37 @@ class Program:
         port = self._inventory.port(owner)
         key = PolicyKey.of(port)
         zone = self._inventory.zone(port.tenant, port.vlan)
-        return Plugged.of(port, seat, zone, self._inventory.policy_number(key)), key
+        rate = self._inventory.limits(port.tenant).rate(self._default_rate) if self._has_meters else None
+        return Plugged.of(port, seat, zone, self._inventory.policy_number(key), rate), key
 
     def _count(self, plugged: Plugged, key: PolicyKey, step: int) -> None:
         """Shared fragments are there as long as a port needs them."""
-        self._tally(self._policies, key, step, self._place_policy)
-        self._tally(self._zones, plugged.zone, step, self._place_zone)
+        self._policies.count(key, step)
+        if tally(self._zones, plugged.zone, step):
+            self._place_zone(plugged.zone)
 
-    @staticmethod
-    def _tally(counter: Counter[Counted], key: Counted, step: int, place: Callable[[Counted], None]) -> None:
-        before = counter[key]
-        counter[key] += step
-        if not counter[key]:
-            del counter[key]
-        if not before or key not in counter:
-            place(key)
+    def _follow_tenant(self, tenant: str) -> None:
+        """A tenant's limits changed."""
+        for stored in self._inventory.list("port", tenant):
+            seat = self.seat(stored.value.id)
+            if seat:
+                self._plug(seat, stored.value.id)
 
     # -- what ports share
 
-    def _place_policy(self, key: PolicyKey) -> None:
-        number = self._numbers.pop(key, None)
-        content = self._inventory.policy(key) if key in self._policies else None
-        if content is not None:
-            self._numbers[key] = content.number
-            self._put_policy(key, content.number, content)
-        if number is not None and (content is None or content.number != number):
-            self._put_policy(key, number, None)
-
-    def _put_policy(self, key: PolicyKey, number: int, content: Policy | None) -> None:
-        self._flows.place(("epoch", number), verdicts.policy_flows(number, content.epoch) if content else ())
-        old, new = self._contents.pop(number, None), replace(content, epoch=0) if content else None
-        if new is not None:
-            self._contents[number] = new
-        if new == old:
-            return
-        self._flows.place(("policy", number), policy.flows(new) if new else ())
-        before = self._listed(number)
-        self._members.follow_policy(key.tenant, number, content)
-        admits = content is not None and policy.admits_multicast(content)
-        (self._multicast.add if admits else self._multicast.discard)(number)
-        if self._listed(number) != before:
-            self._copies.policy_changed(number)
-
-    def _listed(self, number: int) -> int | None:
-        """How many address sets a policy asks about what it receives; None if it admits nothing sent to many."""
-        if number not in self._multicast:
-            return None
-        return sum(end is Way.INGRESS for _, end in self._members.asked_by(number))
-
     def _place_zone(self, zone: int) -> None:
-        self._flows.place(("zone", zone), verdicts.zone_flows(zone) if zone in self._zones else ())
+        flows = (*verdicts.zone_flows(zone), *commits.full_flows(zone).values()) if zone in self._zones else ()
+        self._flows.place(("zone", zone), flows)
 
     def _settle(self) -> None:
-        """Bring what many ports share up to date, once per event."""
-        for _ in self._copies.settle():
+        for _ in self.settle():
             pass
-        mac = mac_number(self.ports[LOCAL].mac) if self.local_is_uplink() else None
-        uplinks = tuple(sorted(self._seating.uplinks))
-        self._flows.place(("outside",), delivery.outside_flows(Outside(uplinks, mac)))
 
 
 def _fixed_flows() -> Iterator[Flow]:
-    for part in (guards, arrival, delivery, verdicts, multicast, policy):
+    for part in (guards, arrival, delivery, verdicts, commits, multicast, policy):
         yield from part.fixed_flows()
+
+
+def _limits(stored: Stored | None) -> Limits | None:
+    return stored.value.limits if stored and isinstance(stored.value, Tenant) else None

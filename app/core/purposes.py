@@ -175,6 +175,7 @@ PURPOSE: dict[Table, Purpose] = {
         "What did POLICY say of the sender?",
         (
             "allowed: keep the rule, go to ZONE",
+            "per switch port with a rate: the first packet of a connection: the same, if its meter lets it",
             "refused as a DHCP server's: dropped as `dhcp`",
         ),
     ),
@@ -212,7 +213,13 @@ PURPOSE: dict[Table, Purpose] = {
             "a fragment that is not the first: passes, to be held in COMMIT",
         ),
     ),
-    Table.ACCEPT_TARGET: Purpose("What did POLICY say of the receiver?", ("allowed: keep the rule, go to COMMIT",)),
+    Table.ACCEPT_TARGET: Purpose(
+        "What did POLICY say of the receiver?",
+        (
+            "allowed: keep the rule, go to COMMIT",
+            "per switch port with a rate: the first packet of a connection: the same, if its meter lets it",
+        ),
+    ),
     Table.COMMIT: Purpose(
         "Which zones learn of the verdict?",
         (
@@ -223,7 +230,23 @@ PURPOSE: dict[Table, Purpose] = {
     ),
     Table.COMMIT_NOW: Purpose(
         "Tell them",
-        ("per combination of roles: commit with the judged halves of the label, go to OUTPUT",),
+        (
+            "the sender was judged, or shares the receiver's zone: commit in the sender's zone, on in LIMIT_SOURCE",
+            "only the receiver was judged: commit in its zone, on in LIMIT_TARGET",
+        ),
+    ),
+    Table.LIMIT_SOURCE: Purpose(
+        "Had the sender's zone room for the connection?",
+        (
+            "per zone: no label, so it had none: dropped; its packet counter is what the zone refused",
+            "there is no second zone: go to OUTPUT",
+            "the receiver was judged, too: commit in its zone, on in LIMIT_TARGET",
+            "anything else: go to OUTPUT",
+        ),
+    ),
+    Table.LIMIT_TARGET: Purpose(
+        "Had the receiver's zone room for the connection?",
+        ("per zone: no label, so it had none: dropped and counted", "anything else: go to OUTPUT"),
     ),
     Table.GATED: Purpose(
         "All fragments of a datagram are there, and the first was allowed",

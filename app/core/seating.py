@@ -26,6 +26,7 @@ class Seating:
         self._inventory, self._dpid = inventory, dpid
         self._default_uplinks, self._trust_local = uplinks, trust_local
         self._ofports: dict[str, int] = {}
+        self._iface_ids: defaultdict[str, set[int]] = defaultdict(set)  # the ofports that carry each
         self._seats: dict[Id, Seat] = {}
         self._tags: defaultdict[int, set[int]] = defaultdict(set)  # those that are owned, of each ofport
 
@@ -48,7 +49,8 @@ class Seating:
             del self._ofports[old.name]
         self.ports[port.ofport] = port
         self._ofports[port.name] = port.ofport
-        yield from self._claim(port.ofport)
+        for ofport in self._identify(old, port):
+            yield from self._claim(ofport)
 
     def go(self, ofport: int) -> Iterator[Change]:
         """A switch port went."""
@@ -57,7 +59,8 @@ class Seating:
             return
         if self._ofports.get(port.name) == ofport:
             del self._ofports[port.name]
-        yield from self._claim(ofport)
+        for touched in self._identify(port, None):
+            yield from self._claim(touched)
 
     def follow_port(self, write: Write) -> Iterator[Change]:
         """A registered port was written."""
@@ -81,14 +84,36 @@ class Seating:
         port = stored.value if stored else None
         if not isinstance(port, Port) or port.binding is None:
             return None
+        if port.binding.switch is None:
+            return self._carrier(port.binding.iface_id)
         if self._inventory.switch_id(port.binding.switch) != self._dpid:
             return None
         return port.binding.ofport if port.binding.interface is None else self._ofports.get(port.binding.interface)
 
+    def _carrier(self, iface_id: str | None) -> int | None:
+        """The ofport that an interface id stands for. Two may carry it, one of which is about to go: the one with the
+        higher number, which is usually the newer, has it. The order in which they came makes no difference."""
+        return max(self._iface_ids.get(iface_id or "", ()), default=None)
+
+    def _identify(self, old: SwitchPort | None, new: SwitchPort | None) -> list[int]:
+        """A switch port changed, came or went: it, and the other ones that an interface id stood for or stands for
+        now."""
+        ports = [port for port in (old, new) if port is not None]
+        ids = {port.iface_id for port in ports if port.iface_id}
+        touched = {port.ofport for port in ports} | {self._carrier(id) for id in ids}
+        if old is not None and old.iface_id:
+            self._iface_ids[old.iface_id].discard(old.ofport)
+            if not self._iface_ids[old.iface_id]:
+                del self._iface_ids[old.iface_id]
+        if new is not None and new.iface_id:
+            self._iface_ids[new.iface_id].add(new.ofport)
+        return sorted(ofport for ofport in touched | {self._carrier(id) for id in ids} if ofport is not None)
+
     def _claim(self, ofport: int) -> Iterator[Change]:
         """Find out whose a switch port is, and whose its tags are."""
         port = self.ports.get(ofport)
-        claims = self._inventory.bound_to(self._dpid, port.name, ofport) if port else {}
+        iface_id = port.iface_id if port and self._carrier(port.iface_id) == ofport else None
+        claims = self._inventory.bound_to(self._dpid, port.name, ofport, iface_id) if port else {}
         for tag in sorted(self._tags[ofport] | claims.keys()):
             yield from self._seat((ofport, tag), claims.get(tag, []))
         self._sort_uplink(ofport)

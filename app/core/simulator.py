@@ -1,7 +1,8 @@
 """A switch in the pure core: runs compiled flows over a packet, with a connection table of its own.
 
 It follows ovs-actions(7) for the actions that the pipeline uses. Conntrack is modelled as far as the pipeline can see
-it: zones, the state bits, the label, the original 5-tuple; time-outs and TCP's state machine are not.
+it: zones and their limits, the state bits, mark and label, the original 5-tuple; time-outs and TCP's state machine are
+not. Meters let everything pass.
 """
 
 from __future__ import annotations
@@ -9,47 +10,16 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from copy import deepcopy
 from dataclasses import dataclass, field
-from typing import NamedTuple
 
-from app.core.flow import FULL, Action, Flow
-from app.core.mirror import ANSWERS, PARTNERS
-from app.core.pipeline import IN_PORT, OFPORT_BITS, TAG, CtState, EtherType, Table
+from app.core.flow import Action, Flow
+from app.core.packets import FiveTuple, Packet, fields_of, move_bits, tuple_of, without_tuple
+from app.core.pipeline import IN_PORT, OFPORT_BITS, TAG, CtState, Table
 from app.core.ports import OFPORT_MAX
 
-Packet = dict[str, int]
-PORT_FIELDS = {
-    6: ("tcp_src", "tcp_dst"),
-    17: ("udp_src", "udp_dst"),
-    132: ("sctp_src", "sctp_dst"),
-    1: ("icmpv4_type", "icmpv4_code"),
-    58: ("icmpv6_type", "icmpv6_code"),
-}
-METADATA = frozenset((*(f"reg{n}" for n in range(16)), "metadata", "ct_state", "ct_zone", "ct_label", "in_port"))
+CONNTRACK = ("ct_state", "ct_zone", "ct_mark", "ct_label")
+METADATA = frozenset((*(f"reg{n}" for n in range(16)), "metadata", *CONNTRACK, "in_port"))
 ABSENT_IS_ZERO = METADATA | {"vlan_vid", "ip_frag"}
 FIRST, LATER = 1, 3  # of ip_frag
-
-
-class FiveTuple(NamedTuple):
-    """What a connection is known by. `first` and `second` are ports, or ICMP type and code. `family` is 4 or 6."""
-
-    family: int
-    protocol: int
-    source: int
-    target: int
-    first: int
-    second: int
-
-    def answered(self) -> FiveTuple:
-        """The 5-tuple of an answer."""
-        if self.protocol in PARTNERS:
-            kind = PARTNERS[self.protocol].get(self.first, self.first)
-            return self._replace(source=self.target, target=self.source, first=kind)
-        return FiveTuple(self.family, self.protocol, self.target, self.source, self.second, self.first)
-
-    @property
-    def may_begin(self) -> bool:
-        """Whether conntrack takes such a packet for a connection's first: of ICMP only requests are."""
-        return self.protocol not in ANSWERS or self.first in ANSWERS[self.protocol]
 
 
 @dataclass(slots=True)
@@ -58,15 +28,17 @@ class Connection:
 
     original: FiveTuple
     label: int = 0
+    mark: int = 0
 
 
 @dataclass(slots=True)
 class Outcome:
-    """What became of a packet: where it came out, the flows it met in order, what was committed."""
+    """What became of a packet: where it came out, the flows and meters it met in order, what was committed."""
 
     outputs: list[tuple[int, Packet]] = field(default_factory=list)
     path: list[Flow] = field(default_factory=list)
     commits: list[tuple[int, FiveTuple]] = field(default_factory=list)
+    meters: list[int] = field(default_factory=list)
 
     @property
     def ports(self) -> set[int]:
@@ -105,6 +77,7 @@ class Simulator:
     classifier: Classifier
     connections: dict[tuple[int, FiveTuple], Connection] = field(default_factory=dict)
     forced_state: int | None = None  # what conntrack says of every packet, for "what if it were established"
+    limits: dict[int, int] = field(default_factory=dict)  # zone -> entries that it has room for
     inner: FiveTuple | None = None
     _whole: FiveTuple | None = None  # of the datagram that a fragment is part of
     _met: set[tuple[int, int]] | None = None  # (zone, table) where the first fragment was, which the others wait for
@@ -119,7 +92,7 @@ class Simulator:
         self._met, self._waits = set(), packet.get("ip_frag") == LATER
         if self._waits and whole is not None:
             ahead = Simulator(self.classifier, deepcopy(self.connections), self.forced_state)
-            ahead.send({**_without_tuple(packet), **fields_of(whole), "ip_frag": FIRST}, inner, whole)
+            ahead.send({**without_tuple(packet), **fields_of(whole), "ip_frag": FIRST}, inner, whole)
             self._met = ahead._met
         outcome, self.inner, self._whole = Outcome(), inner, whole
         self._run(Table.GUARD, dict(packet), outcome)
@@ -143,7 +116,7 @@ class Simulator:
             case ("set", name, value):
                 packet[name] = value
             case ("move", source, from_bit, target, to_bit, bits):
-                _move(packet, packet, source, from_bit, target, to_bit, bits)
+                move_bits(packet, packet, source, from_bit, target, to_bit, bits)
             case ("resubmit", table):
                 self._run(table, packet, outcome)
             case ("resubmit_ct", table):
@@ -155,7 +128,9 @@ class Simulator:
             case ("pop_vlan",):
                 packet["vlan_vid"] = 0
             case ("ct_clear",):
-                packet["ct_state"] = packet["ct_label"] = 0
+                packet["ct_state"] = packet["ct_mark"] = packet["ct_label"] = 0
+            case ("meter", number):
+                outcome.meters.append(number)
             case ("output", port):
                 self._output(port, packet, outcome)
             case ("output_field", name):
@@ -174,7 +149,7 @@ class Simulator:
     def _resubmit_original(self, table: int, packet: Packet, outcome: Outcome) -> None:
         """The original 5-tuple is shown to the flow that is found; its actions, and whom they call, see the packet."""
         original, _ = self._find(packet["ct_zone"], packet)
-        shown = {**_without_tuple(packet), **fields_of(original or self._tuple_of(packet))}
+        shown = {**without_tuple(packet), **fields_of(original or self._tuple_of(packet))}
         self._run(table, packet, outcome, shown)
 
     def _tuple_of(self, packet: Packet) -> FiveTuple:
@@ -197,20 +172,23 @@ class Simulator:
         state, connection = self._look(zone, packet)
         if self.forced_state is not None and not commit:
             state = self.forced_state
-        tracked = dict(packet, ct_zone=zone, ct_state=state, ct_label=connection.label if connection else 0)
-        if commit and not state & CtState.INVALID:
-            connection = connection or self._begin(zone, self._tuple_of(packet), outcome)
+        known = connection or Connection(self._tuple_of(packet))
+        tracked = dict(packet, ct_zone=zone, ct_state=state, ct_mark=known.mark, ct_label=known.label)
+        if commit and not state & CtState.INVALID and (connection or self._begin(zone, known, outcome)):
             for action in inner:
-                _, source, from_bit, target, to_bit, bits = action
-                _move(packet, tracked, source, from_bit, target, to_bit, bits)
-            connection.label = tracked["ct_label"]
+                _write(action, packet, tracked)
+            known.mark, known.label = tracked["ct_mark"], tracked["ct_label"]
         if table is not None:
             self._run(table, tracked, outcome)
 
-    def _begin(self, zone: int, key: FiveTuple, outcome: Outcome) -> Connection:
-        connection = self.connections[zone, key] = Connection(key)
-        outcome.commits.append((zone, key))
-        return connection
+    def _begin(self, zone: int, connection: Connection, outcome: Outcome) -> bool:
+        """Make an entry. False if the zone has no room for it."""
+        taken = sum(each == zone for each, _ in self.connections)
+        if zone in self.limits and taken >= self.limits[zone]:
+            return False
+        self.connections[zone, connection.original] = connection
+        outcome.commits.append((zone, connection.original))
+        return True
 
     def _look(self, zone: int, packet: Packet) -> tuple[int, Connection | None]:
         key, reply = self._find(zone, packet)
@@ -231,41 +209,16 @@ class Simulator:
         return None, False
 
 
+def _write(action: Action, packet: Packet, tracked: Packet) -> None:
+    """What a commit writes into the entry, from the packet."""
+    if action[0] == "set":
+        tracked[action[1]] = action[2]
+    else:
+        _, source, from_bit, target, to_bit, bits = action
+        move_bits(packet, tracked, source, from_bit, target, to_bit, bits)
+
+
 def _ofport(register: int) -> int:
     """The ofport that a register's lower half means: reserved ones are the last of 16 bits as of 32."""
     ofport = register & (1 << OFPORT_BITS) - 1
     return ofport if ofport < OFPORT_MAX & (1 << OFPORT_BITS) - 1 else ofport | OFPORT_MAX >> OFPORT_BITS << OFPORT_BITS
-
-
-def _move(
-    source_of: Packet, target_of: Packet, source: str, from_bit: int, target: str, to_bit: int, bits: int
-) -> None:
-    value = source_of.get(source, 0) >> from_bit & ((1 << bits) - 1)
-    hole = FULL[target] ^ (((1 << bits) - 1) << to_bit)
-    target_of[target] = target_of.get(target, 0) & hole | value << to_bit
-
-
-def tuple_of(packet: Mapping[str, int]) -> FiveTuple:
-    """The 5-tuple of a packet; ICMP has its type and code where others have ports."""
-    names = PORT_FIELDS.get(packet["ip_proto"])
-    first, second = (packet.get(name, 0) for name in names) if names else (0, 0)
-    family = 6 if packet["eth_type"] == EtherType.IPV6 else 4
-    return FiveTuple(family, packet["ip_proto"], packet[f"ipv{family}_src"], packet[f"ipv{family}_dst"], first, second)
-
-
-def fields_of(key: FiveTuple) -> Packet:
-    """A 5-tuple as packet fields."""
-    family, protocol, source, target, first, second = key
-    fields = {
-        "eth_type": EtherType.IPV6 if family == 6 else EtherType.IPV4,
-        "ip_proto": protocol,
-        f"ipv{family}_src": source,
-        f"ipv{family}_dst": target,
-    }
-    return fields | dict(zip(PORT_FIELDS.get(protocol, ()), (first, second), strict=False))
-
-
-def _without_tuple(packet: Packet) -> Packet:
-    addresses = {"ip_proto", "ipv4_src", "ipv4_dst", "ipv6_src", "ipv6_dst"}
-    names = addresses.union(*PORT_FIELDS.values())
-    return {name: value for name, value in packet.items() if name not in names}

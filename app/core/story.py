@@ -101,6 +101,12 @@ class Story:
             self.reason, detail = "stateless_rule", "without conntrack"
         yield Step(stage, "allow", end.name, "/".join(id[1:]) if id else None, detail)
 
+    def _limited(self, flow: Flow, rule: int | None) -> Iterator[Step]:
+        if not flow.actions:
+            end = self.source if flow.table == Table.LIMIT_SOURCE else self.target
+            self.stage, self.reason, self.port, self.rule = Table.COMMIT.name, "zone_is_full", end.name, None
+            yield Step(Table.COMMIT.name, "drop", end.name, None, "the conntrack zone has no room for the connection")
+
     def _denied(self, table: int) -> Step:
         sends = table in (Table.JUDGE_SOURCE, Table.MULTICAST)
         stage, end = ("SOURCE", self.source) if sends else ("TARGET", self.target)
@@ -121,6 +127,8 @@ _TELLERS = {
     Table.ACCEPT_SOURCE: Story._accepted,
     Table.TRACK_TARGET: Story._accepted,
     Table.ACCEPT_TARGET: Story._accepted,
+    Table.LIMIT_SOURCE: Story._limited,
+    Table.LIMIT_TARGET: Story._limited,
     Table.MULTICAST_OUT: Story._accepted,
     Table.DROPPED: Story._dropped,
 }

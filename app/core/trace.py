@@ -15,11 +15,12 @@ from app.core.ends import End, find_ends, seats_of
 from app.core.flow import Flow
 from app.core.inventory import Inventory
 from app.core.near_misses import near_misses
+from app.core.packets import Packet
 from app.core.pipeline import LOCAL, Table
 from app.core.problems import NotFound
 from app.core.program import Program
 from app.core.question import ConnectionState, NearMiss, Question, Step, Trace
-from app.core.simulator import Classifier, Outcome, Packet, Simulator
+from app.core.simulator import Classifier, Outcome, Simulator
 from app.core.story import Story
 from app.core.values import Direction, PolicyKey
 

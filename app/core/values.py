@@ -6,10 +6,12 @@ Every value is frozen and canonical: if it exists it is valid, and equality is e
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
+from app.core.limits import Limits
 from app.core.parsing import DATAPATH_ID, Family, Invalid, parse_cidr, parse_datapath_id, parse_name
 from app.core.ports import OFPORT_MAX, VLAN_LAST, AddressPair, Binding, EgressMode, Port, SpoofGuard
+from app.core.remotes import parse_control_socket, parse_remote
 from app.core.rules import Direction, Ports, Remote, Rule
 
 __all__ = [
@@ -22,6 +24,7 @@ __all__ = [
     "EgressMode",
     "Family",
     "Group",
+    "Limits",
     "Policy",
     "PolicyKey",
     "Port",
@@ -40,11 +43,12 @@ __all__ = [
 
 @dataclass(frozen=True, slots=True)
 class Tenant:
-    """Owner of ports, groups and conntrack zones."""
+    """Owner of ports, groups and conntrack zones, of which it may take so much."""
 
     name: str
     description: str = ""
     labels: tuple[tuple[str, str], ...] = ()
+    limits: Limits = field(default_factory=Limits)
 
     def __post_init__(self) -> None:
         parse_name(self.name)
@@ -101,12 +105,16 @@ class AddressGroup:
 
 @dataclass(frozen=True, slots=True)
 class Switch:
-    """What the operator says of a bridge. `uplinks` None: the setting's interface names and globs hold."""
+    """What the operator says of a bridge. `uplinks` None: the setting's interface names and globs hold; likewise for
+    `ovsdb`, the remote of its database, and `control_socket`, the path of the socket of its ovs-vswitchd or of the run
+    directory where that is. Empty: it has none."""
 
     dpid: str
     name: str | None = None
     uplinks: tuple[str, ...] | None = None
     description: str = ""
+    ovsdb: str | None = None
+    control_socket: str | None = None
 
     def __post_init__(self) -> None:
         if parse_datapath_id(self.dpid) != self.dpid:
@@ -115,6 +123,10 @@ class Switch:
             raise Invalid("ambiguous_name", f"{self.name} could be a datapath id")
         if self.uplinks is not None:
             object.__setattr__(self, "uplinks", tuple(sorted(set(self.uplinks))))
+        if self.ovsdb is not None and parse_remote(self.ovsdb) != self.ovsdb:
+            raise Invalid("not_canonical", f"{self.ovsdb} is not canonical")
+        if self.control_socket is not None:
+            parse_control_socket(self.control_socket)
 
     @property
     def id(self) -> tuple[str, ...]:
@@ -136,12 +148,14 @@ class Stored:
 
 @dataclass(frozen=True, slots=True)
 class SwitchPort:
-    """A port as the switch reports it. `live` is False while the interface or its link is down."""
+    """A port as the switch reports it. `live` is False while the interface or its link is down. `iface_id` is what the
+    switch's database says of it, if it is known."""
 
     ofport: int
     name: str
     mac: str
     live: bool = True
+    iface_id: str | None = None
 
 
 def labels_of(mapping: Mapping[str, str]) -> tuple[tuple[str, str], ...]:

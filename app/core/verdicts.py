@@ -1,4 +1,4 @@
-"""Conntrack and the verdicts: which zone sees a packet, when a connection is judged again, what is committed.
+"""Conntrack and the verdicts: which zone sees a packet, when a connection is judged again.
 
 A known connection passes while the half of its ct_label that belongs to a party's role carries the current epoch of
 that party's policy. When a policy becomes tighter it gets a new epoch, so every packet of its connections, in either
@@ -10,16 +10,13 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from itertools import product
 
 from app.core.delivery import FROM_UPLINK, OUTSIDE
 from app.core.flow import (
-    Action,
     Flow,
     Wanted,
     ct,
     ct_clear,
-    ct_commit,
     flow,
     goto,
     move,
@@ -33,8 +30,6 @@ from app.core.guards.dropped import drop
 from app.core.guards.nd import Icmp6, icmp6
 from app.core.multicast import ask
 from app.core.pipeline import (
-    FRAGMENT,
-    GATE_BIT,
     IP_TYPES,
     LABEL,
     LABEL_BITS,
@@ -67,7 +62,6 @@ OPENER = (
 )
 # A label that is as it should be counts before any answer was seen, too: some conntracks call one-way UDP new for ever.
 ADMITTED = {role: (state, mask & ~CtState.NEW) for role, (state, mask) in KNOWN.items()}
-NO_SECOND_ZONE: Wanted = {Reg.DST_ZONE: 0}
 INVALID = (CtState.TRACKED | CtState.INVALID, CtState.TRACKED | CtState.INVALID)
 # A role's packets are judged by what the connection was to that party when it began.
 JUDGED_AS = {Role.INITIATOR: Way.EGRESS, Role.RESPONDER: Way.INGRESS}
@@ -134,7 +128,6 @@ def fixed_flows() -> Iterator[Flow]:
     yield flow(Table.GUARD, Priority.REENTER, ct_clear(), resubmit(Table.GUARD), ct_state=TRACKED)
     yield from _track_flows()
     yield from _judge_flows()
-    yield from _commit_flows()
 
 
 def _track_flows() -> Iterator[Flow]:
@@ -179,58 +172,3 @@ def _judge_flows() -> Iterator[Flow]:
         infrastructure: Wanted = {**dhcp, **FROM_UPLINK, "ct_state": NEW, "ip_frag": WHOLE}
         yield flow(Table.JUDGE_TARGET, Priority.OWN, goto(Table.OUTPUT), **infrastructure)
     yield flow(Table.ACCEPT_SOURCE, Priority.OWN, *drop(Reason.DHCP), **server)
-
-
-def _commit_flows() -> Iterator[Flow]:
-    yield flow(Table.COMMIT, Priority.EXEMPT, goto(Table.OUTPUT), **{Reg.SRC_ROLE: 0, Reg.DST_ROLE: 0})
-    yield from _gate_flows()
-    yield flow(Table.COMMIT, Priority.LAST, goto(Table.COMMIT_NOW))
-    roles = (0, *Role)
-    for source, target, one_zone, family in product(roles, roles, (True, False), IP_TYPES):
-        if (not source and not target) or (one_zone and source == target):
-            continue
-        match = {Reg.SRC_ROLE: int(source), Reg.DST_ROLE: int(target), "eth_type": family}
-        match |= {Reg.DST_ZONE: 0} if one_zone else {}
-        priority = Priority.CLASS if one_zone else Priority.OTHERWISE
-        commits = _commits(source, target, one_zone)
-        yield flow(Table.COMMIT_NOW, priority, *commits, goto(Table.OUTPUT), **match)
-
-
-def _gate_flows() -> Iterator[Flow]:
-    """Userspace conntrack holds fragments until all of a datagram are there, and gives them back as fragments. So those
-    that were judged meet again in a zone of their own, which a first one enters only if it was allowed: if it was not,
-    the others wait there for nothing. It has to be another zone: where fragments come that nobody has judged yet, a
-    first one of those could be taken for the one they wait for. For the same reason nothing leaves after the commit,
-    and the commit writes no label: until a whole packet was admitted, each is judged."""
-    for family in IP_TYPES:
-        fragment: Wanted = {"eth_type": family, "ip_frag": FRAGMENT}
-        for zone, priority, match in (
-            (Reg.SRC_ZONE, Priority.OWN, NO_SECOND_ZONE),
-            (Reg.DST_ZONE, Priority.CLASS, {}),
-        ):
-            in_gate = set_field(Reg.VERDICT, 1), move(zone, Reg.CALL, 32), move(Reg.VERDICT, Reg.CALL, 1, 0, GATE_BIT)
-            yield flow(Table.COMMIT, priority, *in_gate, ct(Reg.CALL, Table.GATED), **fragment, **match)
-        source, target = ct_commit(Reg.SRC_ZONE), ct_commit(Reg.DST_ZONE)
-        deliver = resubmit(Table.OUTPUT)
-        yield flow(Table.GATED, Priority.INFRASTRUCTURE, deliver, source, eth_type=family, **NO_SECOND_ZONE)
-        yield flow(Table.GATED, Priority.SHARED, deliver, target, eth_type=family, **FROM_UPLINK)
-        yield flow(Table.GATED, Priority.CLASS, deliver, source, target, eth_type=family)
-
-
-def _commits(source: int, target: int, one_zone: bool) -> list[Action]:
-    said = _label(source, Reg.SRC_EPOCH, Reg.SRC_RULE)
-    heard = _label(target, Reg.DST_EPOCH, Reg.DST_RULE)
-    if one_zone:
-        return [ct_commit(Reg.SRC_ZONE, *said, *heard)]
-    commits = [ct_commit(Reg.SRC_ZONE, *said)] if source else []
-    return commits + ([ct_commit(Reg.DST_ZONE, *heard)] if target else [])
-
-
-def _label(role: int, epoch: str, rule: str) -> list[Action]:
-    if not role:
-        return []
-    half = LABEL[Role(role)]
-    return [
-        move(epoch, "ct_label", LABEL_BITS, target_offset=half.epoch),
-        move(rule, "ct_label", LABEL_BITS, target_offset=half.rule),
-    ]

@@ -34,7 +34,7 @@ RESUBMIT_CT = {version: _resubmit_ct(parser) for version, (_, parser) in VERSION
 
 
 def as_object(version: int, action: Action) -> Any:
-    """One action, not `goto`, as os-ken's object. Raises ValueError for an action nobody defined."""
+    """One action, not `goto` or `meter`, as os-ken's object. Raises ValueError for an action nobody defined."""
     ofproto, parser = VERSIONS[version]
     match action:
         case ("set", str(name), int(value)):

@@ -8,7 +8,7 @@ import signal
 import socket
 import ssl
 from collections.abc import Callable, Iterator
-from typing import Any, Protocol
+from typing import Any, ClassVar, Protocol
 
 from os_ken.base import app_manager  # noqa: F401 - os-ken imports in a circle that can only be entered here
 from os_ken.controller import ofp_event
@@ -17,8 +17,8 @@ from os_ken.controller.handler import DEAD_DISPATCHER, MAIN_DISPATCHER
 from os_ken.lib import hub
 
 from app.openflow import checks
-from app.openflow.checks import Stage
-from app.openflow.replies import HEADER, MULTIPART_REPLY, Malformed
+from app.openflow.checks import FEATURES_REPLY, Stage
+from app.openflow.replies import HEADER, MULTIPART_REPLY, Malformed, datapath_id
 
 LOG = logging.getLogger(__name__)
 
@@ -41,8 +41,19 @@ class Listening(Protocol):
     def hang_up(self) -> None: ...
 
 
+class Unwelcome(Exception):
+    """A switch that is not to be served. Whoever decided that has told it."""
+
+
+def _everybody(_: int, __: Any) -> bool:
+    return True
+
+
 class Connection(Datapath):  # type: ignore[misc]
     """os-ken's Datapath. `when_named` is called once, when the switch has said its datapath id."""
+
+    # Whether a switch may go on, by its datapath id and address. Asked before anything else is read from it.
+    admits: ClassVar[Callable[[int, Any], bool]] = staticmethod(_everybody)
 
     def __init__(self, peer: Any, address: Any) -> None:
         self.conversations: list[Listening] = []
@@ -58,6 +69,15 @@ class Connection(Datapath):  # type: ignore[misc]
         if state == DEAD_DISPATCHER:
             for conversation in tuple(self.conversations):
                 conversation.hang_up()
+
+    @property
+    def ports(self) -> dict[int, Any]:
+        """What os-ken would remember of ports, and nobody asks for: forgotten at once, whatever a switch makes up."""
+        return {}
+
+    @ports.setter
+    def ports(self, _: object) -> None:
+        pass
 
     @property
     def stage(self) -> Stage:
@@ -78,6 +98,8 @@ class Connection(Datapath):  # type: ignore[misc]
                         raise Malformed("endless handshake")
                 self._hear_all(buffer)
                 hub.sleep(0)
+        except Unwelcome:
+            pass
         except Malformed as error:
             LOG.warning("closing the connection from %s: %s", self.address, error)
         except Exception as error:  # os-ken's handshake handlers raise what they like on strange input
@@ -116,6 +138,8 @@ class Connection(Datapath):  # type: ignore[misc]
                     return
         if checks.parse_worthy(self.stage, self.ofproto.OFP_VERSION, message):
             self._greeted = True
+            if kind == FEATURES_REPLY and not self.admits(datapath_id(message), self.address):
+                raise Unwelcome
             if kind == MULTIPART_REPLY:
                 # The ports, checked. os-ken needs to know only that they came: its objects for them cost 0.1 ms each.
                 length, message = WITHOUT_BODY, message[:WITHOUT_BODY]

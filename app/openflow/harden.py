@@ -5,6 +5,8 @@ from __future__ import annotations
 import logging
 import signal
 import time
+from collections.abc import Callable
+from typing import Any
 
 from os_ken import cfg
 from os_ken.base import app_manager  # noqa: F401 - os-ken imports in a circle that can only be entered here
@@ -12,7 +14,8 @@ from os_ken.controller import controller
 from os_ken.lib import hub
 
 from app.errors import StartError
-from app.openflow.connection import stop_parsing
+from app.openflow import tls
+from app.openflow.connection import Connection, stop_parsing
 from app.openflow.listener import Listener, serve
 
 PORT = 6653  # IANA's; os-ken alone would listen on the obsolete 6633 as well
@@ -51,11 +54,15 @@ class Sparse(logging.Filter):
 
 
 def install() -> None:
-    """Replace os-ken's listener and reader by ours, and set its defaults. Raises StartError on the wrong hub."""
+    """Replace os-ken's listener and reader by ours, and set its defaults.
+
+    Raises StartError on the wrong hub, and for certificates that are of no use.
+    """
     if hub.HUB_TYPE != "eventlet":
         raise StartError("os-ken was loaded with its native hub: set OSKEN_HUB_TYPE=eventlet or use our osken-manager")
     for option, value in DEFAULTS.items():
         cfg.CONF.set_default(option, value)
+    tls.check(cfg.CONF)
     controller.StreamServer = Listener
     controller.datapath_connection_factory = serve
     signal.signal(signal.SIGVTALRM, stop_parsing)
@@ -63,3 +70,8 @@ def install() -> None:
         logger = logging.getLogger(name)
         if not any(isinstance(each, Sparse) for each in logger.filters):
             logger.addFilter(Sparse())
+
+
+def admit(decides: Callable[[int, Any], bool]) -> None:
+    """Let `decides(datapath id, address)` say which switches may go on, before anything else is read from them."""
+    Connection.admits = staticmethod(decides)

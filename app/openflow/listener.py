@@ -12,6 +12,7 @@ from typing import Any
 
 from os_ken.lib import hub
 
+from app.openflow import tls
 from app.openflow.connection import Connection
 
 LOG = logging.getLogger(__name__)
@@ -64,11 +65,15 @@ class Listener:
         self._tls: ssl.SSLContext | None = ssl_args.get("ssl_ctx")
         try:
             if self._tls is not None:
-                _equip(self._tls, **ssl_args)
+                tls.equip(
+                    self._tls, ssl_args["certfile"], ssl_args["keyfile"], ssl_args["ca_certs"], ssl_args.get("ciphers")
+                )
             self.server = _listen(*listen_info)
-        except (OSError, OverflowError) as error:  # ssl.SSLError is an OSError: certificates and ciphers
+        except (OSError, OverflowError, ValueError, KeyError) as error:  # ssl.SSLError is an OSError
             LOG.critical("cannot listen for switches on %s port %s: %s", *listen_info, error)
             raise hub.TaskExit from error
+        if self._tls is None and not _is_local(listen_info[0]):
+            LOG.warning("switches come by plain TCP: whoever reaches %s port %s can pose as one", *listen_info)
         files = resource.getrlimit(resource.RLIMIT_NOFILE)[0]
         self._room = WaitingRoom(min(UNNAMED, files // 4))
         self._named = 0
@@ -128,15 +133,9 @@ def _listen(host: str, port: int) -> Any:
     return hub.listen((host, port), family=family, backlog=BACKLOG, reuse_port=False)
 
 
-def _equip(context: ssl.SSLContext, **options: Any) -> None:
-    """Give a server's TLS context what os-ken was started with. Raises OSError for unusable files."""
-    context.minimum_version = ssl.TLSVersion.TLSv1_2
-    context.load_cert_chain(options["certfile"], options["keyfile"])
-    if options.get("ciphers"):
-        context.set_ciphers(options["ciphers"])
-    if options.get("ca_certs"):
-        context.load_verify_locations(options["ca_certs"])
-        context.verify_mode = options["cert_reqs"]
+def _is_local(host: str) -> bool:
+    """Whether nobody but this machine can come: a unix socket, or a loopback address."""
+    return "/" in host or host in ("localhost", "::1") or host.startswith("127.")
 
 
 def serve(peer: Any, address: Any, when_named: Any = None) -> None:

@@ -10,6 +10,7 @@ from struct import Struct
 from struct import error as StructError  # noqa: N812 - it is a class
 from typing import Any, Literal, NamedTuple
 
+from app.core.pipeline import LOCAL
 from app.openflow.actions import VERSIONS
 
 ERROR = 1
@@ -26,6 +27,8 @@ SMALLEST_FLOW = _FLOW.size + 8  # with an empty match
 _PORT = {4: Struct("!I4x6s2x16sII24x"), 5: Struct("!IH2x6s2x16sII")}
 _PROPERTY = Struct("!HH")
 _ERROR = _CONFIG = Struct("!HH")  # type and code; flags and miss_send_len
+_DATAPATH = Struct("!Q")
+MOST_PORTS = 0xFF00  # Open vSwitch numbers its ports below this, whatever OpenFlow's version (OFPP_MAX of 1.0)
 PORT_DOWN = LINK_DOWN = 1  # OFPPC_PORT_DOWN, OFPPS_LINK_DOWN
 
 
@@ -76,6 +79,14 @@ def body(message: bytes) -> tuple[memoryview, bool]:
     return memoryview(message)[HEADER.size + _MULTIPART.size :], bool(flags & MORE)
 
 
+def datapath_id(message: bytes) -> int:
+    """Who a FEATURES_REPLY says that it is from. Raises Malformed."""
+    try:
+        return _DATAPATH.unpack_from(message, HEADER.size)[0]  # type: ignore[no-any-return]
+    except StructError as error:
+        raise Malformed("features without a datapath id") from error
+
+
 def switch_flags(message: bytes) -> int:
     """The flags of a GET_CONFIG reply. Raises Malformed."""
     try:
@@ -109,6 +120,8 @@ def ports(version: int, entries: memoryview) -> Iterator[SwitchPort]:
         if length < form.size or offset + length > end:
             raise Malformed(f"a port of {length} bytes where {end - offset} are left")
         check_properties(entries[offset + form.size : offset + length])
+        if fields[0] >= MOST_PORTS and fields[0] != LOCAL:
+            raise Malformed(f"a port numbered {fields[0]:#x}")
         yield _port(fields[0], *fields[-4:])
         offset += length
 

@@ -33,6 +33,7 @@ _HEAD = Struct("!BBHIQQBBHHHIIIHH")
 _MATCH_HEAD = Struct("!HH")
 _APPLY = Struct("!HH4x")
 _GOTO = Struct("!HHB3x")
+_METER = Struct("!HHI")
 _CACHED = 4096  # shapes, and lists of actions, kept per version; far more than policies use, and an end to growth
 
 
@@ -129,7 +130,13 @@ class Templates:
         return int.from_bytes(buffer, "big")
 
     def _learn_body(self, actions: tuple[Action, ...]) -> bytes:
-        """The instructions: apply the actions, then go to the table that a last `goto` names."""
+        """The instructions: meet the meter that a first `meter` names, apply the actions, then go to the table that a
+        last `goto` names."""
+        if actions and actions[0][0] == "meter":  # each port has its own: only what follows is worth keeping
+            meter = _METER.pack(self._ofproto.OFPIT_METER, _METER.size, actions[0][1])
+            if actions[1:2] and actions[1][0] == "meter":
+                raise ValueError(f"two meters in {actions}")
+            return meter + (self._bodies.get(actions[1:]) or self._learn_body(actions[1:]))
         jump = b""
         applied = actions
         if actions and actions[-1][0] == "goto":

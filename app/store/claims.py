@@ -31,7 +31,7 @@ def claimed_twice(rows: Rows) -> Iterator[str]:
 def _claims(port: Port) -> Iterator[tuple[Any, ...]]:
     yield from ((port.vlan, own) for own in (port.mac, *port.own_addresses))
     if port.binding:
-        yield port.binding.switch, port.binding.interface or port.binding.ofport, port.binding.tag
+        yield port.binding.switch, port.binding.plug, port.binding.tag
 
 
 def _paired_away(ports: Mapping[Id, Any]) -> Iterator[str]:

@@ -55,10 +55,22 @@ def _zones(rows: Rows) -> Iterator[str]:
     for id in rows["zone"]:
         if (id[0],) not in rows["tenant"] or len(id) != 2:
             yield f"{path('zone', id)} belongs to no tenant"
-    # The counter goes round, so zones above it are in order.
+    # The counter of version 2 went round, so zones above it are in order.
     yield from _numbers("zone", rows["zone"], LAST)
     if rows["zone"] and not 0 < rows["counter"].get(("zone",), 0) <= LAST:
         yield "the counter of zones is missing or out of range"
+    yield from _resting(rows)
+
+
+def _resting(rows: Rows) -> Iterator[str]:
+    used = {str(zone): id for id, zone in rows["zone"].items()}
+    for id in rows["resting"]:
+        if len(id) != 1 or not (id[0].isascii() and id[0].isdigit() and str(int(id[0])) == id[0]):
+            yield f"{path('resting', id)} is no zone"
+        elif not 0 < int(id[0]) <= LAST:
+            yield f"{path('resting', id)} is no zone: only 1..{LAST} are"
+        elif id[0] in used:
+            yield f"{path('resting', id)} rests, but {path('zone', used[id[0]])} has it"
 
 
 def _rule_ids(rows: Rows) -> Iterator[str]:

@@ -15,6 +15,7 @@ from typing import Any
 
 from app.core.indexes import Id
 from app.core.inventory import Inventory, Write
+from app.core.zones import DAY
 from app.documents import encode
 from app.errors import StartError
 from app.service import StoreUnavailable
@@ -74,12 +75,12 @@ class Store:
             connection.close()
             raise
 
-    def load(self) -> Inventory:
-        """Everything that was committed, as a new inventory."""
+    def load(self, zone_rest: float = DAY) -> Inventory:
+        """Everything that was committed, as a new inventory, with the seconds that a released zone rests."""
         contents = self._contents or read(self._connection)
         # What was read while opening serves once; it would only grow old.
         self._contents = None
-        inventory = Inventory()
+        inventory = Inventory(zone_rest)
         for kind, rows in contents.rows.items():
             for id, content in rows.items():
                 inventory.load(kind, id, content)

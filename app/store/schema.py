@@ -56,6 +56,8 @@ STEPS: tuple[Step, ...] = (
     ),
     # The same tables, with documents of schema 2.
     fewer_zones,
+    # The same tables, with documents of schema 3, and with rows for the zones that rest.
+    sql(),
 )
 
 

@@ -5,7 +5,15 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from app.core.parsing import Invalid, parse_address, parse_interface, parse_mac, parse_name, parse_port_id
+from app.core.parsing import (
+    Invalid,
+    parse_address,
+    parse_iface_id,
+    parse_interface,
+    parse_mac,
+    parse_name,
+    parse_port_id,
+)
 from app.core.values import VLAN_LAST, AddressPair, Port, Stored
 from app.service import PortStatus
 from rest import query as queries
@@ -16,7 +24,7 @@ from rest.paging import page
 from rest.schemas import PORT
 
 STATES = ("building", "active", "down", "error")
-FILTERS = ("switch", "interface", "group", "mac", "ip", "vlan", "state")
+FILTERS = ("switch", "interface", "iface_id", "group", "mac", "ip", "vlan", "state")
 
 
 def document(port: Port) -> dict[str, Any]:
@@ -42,9 +50,9 @@ def _pair(pair: AddressPair) -> dict[str, str]:
 def _binding(port: Port) -> dict[str, Any] | None:
     if port.binding is None:
         return None
-    plug = {"interface": port.binding.interface} if port.binding.interface else {"ofport": port.binding.ofport}
-    tag = {"tag": port.binding.tag} if port.binding.tag else {}
-    return {"switch": port.binding.switch, **plug, **tag}
+    names = ("switch", "interface", "ofport", "iface_id", "tag")
+    said = {name: getattr(port.binding, name) for name in names}
+    return {name: value for name, value in said.items() if value is not None}
 
 
 def status_of(call: Call, port: Port) -> PortStatus:
@@ -92,11 +100,15 @@ def _filter(call: Call) -> Callable[[Port], bool]:
     tests: list[tuple[frozenset[Any], Callable[[Port], set[Any]]]] = [
         (
             frozenset(map(switch_id, queries.values(call.query, "switch", parse_switch))),
-            lambda port: {switch_id(port.binding.switch)} if port.binding else set(),
+            lambda port: {_switch(call, port)},
         ),
         (
             queries.values(call.query, "interface", parse_interface),
             lambda port: {port.binding.interface} if port.binding else set(),
+        ),
+        (
+            queries.values(call.query, "iface_id", parse_iface_id),
+            lambda port: {port.binding.iface_id} if port.binding else set(),
         ),
         (queries.values(call.query, "group", parse_name), lambda port: set(port.groups)),
         (queries.values(call.query, "mac", parse_mac), lambda port: {port.mac}),
@@ -106,6 +118,12 @@ def _filter(call: Call) -> Callable[[Port], bool]:
     ]
     asked = [(wanted, has) for wanted, has in tests if wanted]
     return lambda port: all(not wanted.isdisjoint(has(port)) for wanted, has in asked)
+
+
+def _switch(call: Call, port: Port) -> str | None:
+    """The switch that a port is bound to, or, by interface id, the one where it is plugged in."""
+    named = port.binding.switch if port.binding else None
+    return call.firewall.inventory.switch_id(named) if named else status_of(call, port).dpid
 
 
 def _vlan(text: str) -> int:

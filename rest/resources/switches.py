@@ -11,16 +11,24 @@ from app.core.problems import NotFound
 from app.core.values import Stored, Switch
 from app.service import SwitchStatus
 from rest import writing
-from rest.exchange import Answer, Call, Written, shown
+from rest.exchange import Answer, Call, Pending, Written, shown
 from rest.paging import page
+from rest.problems import RETRY, Failure
 from rest.schemas import SWITCH
 
+RECONCILE_SECONDS = 10.0  # to wait, if nothing else is said
 EXPLICIT = re.compile(r"0x[0-9a-f]{1,16}|[0-9a-f]{16}|[0-9a-f]{2}(:[0-9a-f]{2}){7}", re.IGNORECASE)
 
 
 def document(switch: Switch) -> dict[str, Any]:
     uplinks = None if switch.uplinks is None else list(switch.uplinks)
-    return {"name": switch.name, "uplinks": uplinks, "description": switch.description}
+    return {
+        "name": switch.name,
+        "uplinks": uplinks,
+        "description": switch.description,
+        "ovsdb": switch.ovsdb,
+        "control_socket": switch.control_socket,
+    }
 
 
 def _render(dpid: str, stored: Stored | None, status: SwitchStatus | None) -> dict[str, Any]:
@@ -42,6 +50,13 @@ def _render(dpid: str, stored: Stored | None, status: SwitchStatus | None) -> di
         "retry_at": now.retry_at,
         "flow_mods": now.flow_mods,
         "last_push": now.last_push,
+        "bridge": now.bridge,
+        "software": now.software,
+        "datapath_type": now.datapath_type,
+        "capabilities": dict(sorted(now.capabilities.items())),
+        "drift": dict(now.drift),
+        "warnings": [{"code": code, "detail": detail} for code, detail in sorted(now.warnings.items())],
+        "features": {name: {"on": each.on, "why": each.why} for name, each in sorted(now.features.items())},
     }
     return {
         "dpid": dpid,
@@ -90,6 +105,23 @@ def patch(call: Call) -> Written:
 def delete(call: Call) -> Written:
     """Forget what was configured; a connected bridge stays connected, under the settings."""
     return writing.delete(call, "switch", (_dpid(call),))
+
+
+def reconcile(call: Call) -> Pending:
+    """Audit a switch now: compare its flows, groups and meters with what is wanted, and mend what differs."""
+    dpid = _dpid(call)
+    return Pending(lambda seconds: _reconciled(call, dpid, seconds), RECONCILE_SECONDS)
+
+
+def _reconciled(call: Call, dpid: str, seconds: float) -> Answer:
+    drift = call.firewall.reconcile(dpid, seconds)
+    if drift is None:
+        return Answer(202, {"dpid": dpid, "done": False}, {**RETRY, "Location": f"/v1/switches/{dpid}"})
+    if drift.trouble is not None:
+        raise Failure(409, "audit_failed", f"the audit came to no end: {drift.trouble}")
+    counts = {"missing": drift.missing, "extra": drift.extra, "altered": drift.altered}
+    repaired = sum(counts.values()) if drift.mended else 0
+    return Answer(200, {"dpid": dpid, "done": True, **counts, "repaired": repaired, "first": list(drift.first)})
 
 
 def _settable(inventory: Inventory, text: str) -> str:

@@ -7,16 +7,29 @@ from typing import Any
 
 from app.core.inventory import Inventory
 from app.core.parsing import parse_name
-from app.core.values import Group, Stored, Tenant
+from app.core.values import Group, Limits, Stored, Tenant
 from rest import query as queries
 from rest import writing
-from rest.exchange import Answer, Call, Written, life, shown
+from rest.exchange import Answer, Asking, Call, Written, life, shown
 from rest.paging import page
 from rest.schemas import TENANT
 
+Uses = dict[int, list[dict[str, Any]]]  # by zone
+
 
 def document(tenant: Tenant) -> dict[str, Any]:
-    return {"description": tenant.description, "labels": dict(tenant.labels)}
+    return {"description": tenant.description, "labels": dict(tenant.labels), "limits": _limits(tenant.limits)}
+
+
+def _limits(limits: Limits) -> dict[str, Any]:
+    """What was said, and nothing else."""
+    said = {
+        "connections": limits.connections,
+        "new_connections_per_second": limits.new_per_second,
+        "new_connections_burst": limits.burst,
+        "timeouts": dict(limits.timeouts) or None,
+    }
+    return {name: value for name, value in said.items() if value is not None}
 
 
 def view(call: Call, stored: Stored) -> dict[str, Any]:
@@ -31,12 +44,18 @@ def status(call: Call, stored: Stored) -> dict[str, Any]:
     """
     name, inventory = stored.value.id[0], call.firewall.inventory
     if not inventory.find("tenant", name):
-        return {"conntrack_zone": None, "zones": [], "ports": 0, "active_ports": 0}
+        return {"conntrack_zone": None, "zones": [], "ports": 0, "active_ports": 0, "limits": None}
     ports = inventory.list("port", name)
     active = sum(call.firewall.port_status(port.value).state == "active" for port in ports)  # type: ignore[arg-type]
     zones = [{"vlan": vlan, "zone": zone} for vlan, zone in inventory.zones(name)]
     own = call.firewall.zone(name)
-    return {"conntrack_zone": own, "zones": zones, "ports": len(ports), "active_ports": active}
+    return {
+        "conntrack_zone": own,
+        "zones": zones,
+        "ports": len(ports),
+        "active_ports": active,
+        "limits": _limits(inventory.limits(name).held(call.firewall.default_limits)),
+    }
 
 
 def list_all(call: Call) -> Answer:
@@ -51,8 +70,29 @@ def list_all(call: Call) -> Answer:
     return page(call, rows, lambda stored: view(call, stored), keep)
 
 
-def get(call: Call) -> Answer:
-    return shown(view(call, call.firewall.inventory.get("tenant", call.params["tenant"])))
+def get(call: Call) -> Asking:
+    """Beside what lists show, how full the zones are. Waits for the switches, two seconds each at most."""
+    tenant = call.params["tenant"]
+    call.firewall.inventory.get("tenant", tenant)
+    return Asking(lambda: zone_uses(call, tenant), lambda uses: _with_uses(call, tenant, uses))
+
+
+def _with_uses(call: Call, tenant: str, uses: Uses) -> Answer:
+    shown_tenant = view(call, call.firewall.inventory.get("tenant", tenant))
+    zones = [zone | {"connections": uses.get(zone["zone"], [])} for zone in shown_tenant["status"]["zones"]]
+    return shown(shown_tenant | {"status": shown_tenant["status"] | {"zones": zones}})
+
+
+def zone_uses(call: Call, tenant: str) -> Uses:
+    """By zone, how many connections each switch where it is in use has of how many (0: no limit). None: not told."""
+    found: Uses = {}
+    for dpid, pairs in sorted(call.firewall.zones_by_switch(tenant).items()):
+        uses = call.firewall.zone_use(dpid, [zone for _, zone in pairs])
+        for _, zone in pairs:
+            use = uses.get(zone)
+            count, limit = (use.connections, use.limit) if use else (None, None)
+            found.setdefault(zone, []).append({"switch": dpid, "count": count, "limit": limit})
+    return found
 
 
 def put(call: Call) -> Written:
@@ -69,7 +109,7 @@ def delete(call: Call) -> Written:
 
     def clear(inventory: Inventory, now: str) -> None:
         for stored in inventory.list("port", tenant):
-            inventory.delete("port", *stored.value.id)
+            inventory.delete("port", *stored.value.id, now=now)
         # Rules may name each other's groups in a circle.
         for stored in inventory.list("group", tenant):
             assert isinstance(stored.value, Group)
@@ -77,7 +117,7 @@ def delete(call: Call) -> Written:
                 inventory.put(replace(stored.value, rules=()), now)
         for kind in ("group", "address_group"):
             for stored in inventory.list(kind, tenant):
-                inventory.delete(kind, *stored.value.id)
+                inventory.delete(kind, *stored.value.id, now=now)
 
     if queries.flag(call.query, "cascade"):
         return writing.delete(call, "tenant", (tenant,), clear)

@@ -88,16 +88,16 @@ def test_a_port_does_not_contradict_itself(inventory: Inventory) -> None:
 
 
 def test_what_a_deleted_port_held_is_free(inventory: Inventory) -> None:
-    inventory.delete("port", "red", "p1")
+    inventory.delete("port", "red", "p1", now=NOW)
     inventory.put(port("blue", "p9", 1, groups=()), LATER)
     assert inventory.holder(0, address="10.0.0.1") == ("blue", "p9")
 
 
 def test_what_is_in_use_stays_and_its_users_are_named(inventory: Inventory) -> None:
     with pytest.raises(InUse) as group:
-        inventory.delete("group", "red", "g")
+        inventory.delete("group", "red", "g", now=NOW)
     with pytest.raises(InUse) as tenant:
-        inventory.delete("tenant", "red")
+        inventory.delete("tenant", "red", now=NOW)
     assert group.value.referrers == ("port/red/p1",)
     assert set(tenant.value.referrers) == {"group/red/g", "group/red/h", "port/red/p1"}
 
@@ -189,7 +189,7 @@ def test_a_rule_keeps_its_id_when_it_changes_and_gets_a_new_one_when_it_comes_ba
 def test_tenants_have_zones_of_their_own_and_a_freed_one_rests(inventory: Inventory) -> None:
     red, blue = inventory.zone("red"), inventory.zone("blue")
     assert red != blue
-    inventory.delete("tenant", "blue")
+    inventory.delete("tenant", "blue", now=NOW)
     inventory.put(Tenant("blue"), NOW)
     assert inventory.zone("blue") not in (0, red, blue)
 
@@ -201,8 +201,8 @@ def change_everything(inventory: Inventory) -> None:
     inventory.put(Group("red", "g", rules=(WEB, Rule("out", "egress"))), LATER)
     inventory.put(port(groups=("h",), egress="rules"), LATER)
     inventory.put(port("blue", "p2", 2, groups=()), LATER)
-    inventory.delete("port", "red", "p1")
-    inventory.delete("group", "red", "g")
+    inventory.delete("port", "red", "p1", now=NOW)
+    inventory.delete("group", "red", "g", now=NOW)
     inventory.put(Switch(SW1, "edge"), LATER)
     inventory.put(Tenant("green"), LATER)
 
@@ -211,7 +211,7 @@ def test_a_failed_attempt_leaves_everything_as_it_was(inventory: Inventory) -> N
     before, revision, mark = tables(inventory), inventory.revision, len(inventory.journal)
     with pytest.raises(NotFound), inventory.attempt():  # noqa: PT012
         change_everything(inventory)
-        inventory.delete("port", "red", "p1")
+        inventory.delete("port", "red", "p1", now=NOW)
     assert (tables(inventory), inventory.revision, len(inventory.journal)) == (before, revision, mark)
     inventory.put(port("blue", "p9", 3, groups=()), LATER)
 

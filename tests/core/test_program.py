@@ -7,7 +7,7 @@ import pytest
 from app.core.pipeline import Table
 from app.core.values import Binding, Group, PolicyKey, Tenant
 from tests.core.plugging import check, plugged_world, port, switch_port
-from tests.core.world import UPLINK, World, tcp_in
+from tests.core.world import NOW, UPLINK, World, tcp_in
 
 IN_G = PolicyKey("red", ("g",))
 
@@ -108,7 +108,7 @@ def test_a_compilation_pauses_and_may_be_overtaken_by_changes(world: World) -> N
     pauses = 0
     for _ in world.program.compile(ports):
         pauses += 1
-        world.inventory.delete("port", "red", f"p{100 + pauses}")
+        world.inventory.delete("port", "red", f"p{100 + pauses}", now=NOW)
         world.inventory.put(Group("red", "g", rules=(tcp_in("other", 1000 + pauses),)), "now")
         world.program.follow(world.inventory.take_journal())
     assert pauses == 7

@@ -5,8 +5,9 @@ from __future__ import annotations
 import pytest
 
 from app.core import policy
+from app.core.packets import Packet, tuple_of
 from app.core.pipeline import Reg, Table, Way
-from app.core.simulator import Classifier, Packet, tuple_of
+from app.core.simulator import Classifier
 from app.core.values import Policy, Rule
 from tests.core.world import EXT, ICMP, TCP, UDP, VM1, VM2, Vm, World, arp_packet, between, ip_packet, seed, tcp_in
 

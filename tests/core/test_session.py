@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from app.core.session import Committed, Connected, Disconnected, Read, Reported, State
+from app.core.dialogue import Committed, Connected, Disconnected, Read, Reported
+from app.core.session import State
 from tests.core.talk import FOREIGN, OLD, A, B, C, Talk, plan, rows
 
 

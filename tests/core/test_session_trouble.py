@@ -4,19 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from app.core.session import (
-    RETRY_LAST,
-    Committed,
-    Connected,
-    Disconnected,
-    Event,
-    Read,
-    Refused,
-    Reported,
-    State,
-    Tick,
-    Wake,
-)
+from app.core.dialogue import Committed, Connected, Disconnected, Event, Read, Refused, Reported, Tick, Wake
+from app.core.session import RETRY_LAST, State
 from tests.core.talk import FOREIGN, A, B, C, Talk, plan, rows
 
 # -- refusals

@@ -64,7 +64,7 @@ def test_a_member_that_comes_costs_one_flow_and_changes_nothing_for_the_others(w
 
 def test_a_member_that_goes_is_revoked(world: World) -> None:
     before = epoch(world)
-    world.inventory.delete("port", "red", "p5")
+    world.inventory.delete("port", "red", "p5", now=NOW)
     world.refresh()
     assert epoch(world) > before
     # Its address, and the six flows that know the epoch: twice each, as what went and what came.
@@ -130,19 +130,19 @@ def test_what_rules_name_has_to_be_there_and_stays(world: World) -> None:
     assert [(e.pointer, e.code) for e in refused.value.errors] == [("#/rules/0/remote_group", "unknown_group")]
     world.put(Group("red", "h", rules=(Rule("k", "ingress", remote_group="g"),)))
     for n in range(1, 11):
-        world.inventory.delete("port", "red", f"p{n}")
+        world.inventory.delete("port", "red", f"p{n}", now=NOW)
     with pytest.raises(InUse) as in_use:
-        world.inventory.delete("group", "red", "g")
+        world.inventory.delete("group", "red", "g", now=NOW)
     assert in_use.value.referrers == ("group/red/h",)
     world.put(Group("red", "h"))
-    world.inventory.delete("group", "red", "g")
+    world.inventory.delete("group", "red", "g", now=NOW)
 
 
 def test_a_number_of_a_set_is_never_used_again(world: World) -> None:
     old = world.inventory.set_number("red", MEMBERS)
     for n in range(1, 11):
-        world.inventory.delete("port", "red", f"p{n}")
-    world.inventory.delete("group", "red", "g")
+        world.inventory.delete("port", "red", f"p{n}", now=NOW)
+    world.inventory.delete("group", "red", "g", now=NOW)
     world.put(Group("red", "g", rules=rules(1)))
     assert world.inventory.set_number("red", MEMBERS) > old
 

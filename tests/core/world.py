@@ -6,9 +6,10 @@ from dataclasses import dataclass, field
 
 from app.core.addresses import address_number
 from app.core.inventory import Inventory
+from app.core.packets import Packet
 from app.core.pipeline import BROADCAST
 from app.core.program import Program
-from app.core.simulator import Classifier, Outcome, Packet, Simulator
+from app.core.simulator import Classifier, Outcome, Simulator
 from app.core.values import Binding, Group, Port, Rule, SwitchPort, Tenant
 
 DPID = "0000000000000001"

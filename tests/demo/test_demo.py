@@ -48,10 +48,12 @@ def test_the_printed_curl_lines_work_as_shown(demo: str) -> None:
     commands = script.replace("\\\n", " ").strip().splitlines()
     token, lines = commands[0], [line.strip() for line in commands if line.strip().startswith("curl")]
     answers = [_shell(f"{token}\n{line}") for line in lines]
-    assert len(answers) == 4
-    switches, trace, put, delete = answers
+    assert len(answers) == 5
+    switches, trace, connections, put, delete = answers
     assert json.loads(switches)["items"][0]["status"]["state"] == "synced"
     assert json.loads(trace)["verdict"] == "deny"
+    listed = json.loads(connections)
+    assert (len(listed["items"]) > 0, listed["unavailable"]) == (True, []), connections
     assert json.loads(put)["realized"] is True
     assert delete == ""
 

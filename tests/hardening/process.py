@@ -81,7 +81,7 @@ class Manager:
         times = [start, *(when for when in self.served(dpid) if when > start)]
         gaps = [later - earlier for earlier, later in pairwise(times)]
         assert max(gaps) < pause
-        assert not self.said(f"lost {dpid:x}")
+        assert not self.said(f"lost {dpid:x}:")
 
 
 def until(truth: Callable[[], bool], seconds: float = 10) -> None:

@@ -8,8 +8,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
+from app.core.packets import FiveTuple, Packet
 from app.core.pipeline import CtState
-from app.core.simulator import Connection, FiveTuple, Packet, Simulator
+from app.core.simulator import Connection, Simulator
 
 
 @dataclass(slots=True)

@@ -13,13 +13,13 @@ from app.core.program import Program
 from app.core.values import SwitchPort
 from tests.model.frames import Five
 from tests.model.reference_policy import Policies, mirrors
-from tests.model.small_world import DEFAULT_UPLINKS, DPID, LISTED
+from tests.model.small_world import DEFAULT_RATE, DEFAULT_UPLINKS, DPID, LISTED
 
 Tables = dict[str, dict[tuple[str, ...], object]]
 
 
 def from_scratch(inventory: Inventory, ports: Iterable[SwitchPort], trust_local: bool) -> Program:
-    program = Program(inventory, DPID, DEFAULT_UPLINKS, trust_local, (LISTED,))
+    program = Program(inventory, DPID, DEFAULT_UPLINKS, trust_local, (LISTED,), DEFAULT_RATE)
     for _ in program.compile(ports):
         pass
     return program
@@ -32,6 +32,7 @@ def check_program(program: Program, scratch: Program) -> None:
         f"left over: {[wanted[c] for c in wanted.keys() - expected.keys()]}"
     )
     assert (program.owners, program.rivals) == (scratch.owners, scratch.rivals)
+    assert (program.meters, program.zones()) == (scratch.meters, scratch.zones())
 
 
 def check_flows(flows: Iterable[Flow]) -> None:

@@ -12,6 +12,7 @@ from app.core.values import Port
 from tests.model.frames import (
     ARP,
     EVERYBODY,
+    LATER,
     LIMITED_BROADCAST,
     LOCAL,
     MLD_QUERY,
@@ -59,11 +60,14 @@ NO = Verdict(False)
 
 @dataclass
 class Reference:
-    """The firewall. `known` holds, for each zone, the first packets of the connections that it has seen."""
+    """The firewall. `known` holds, for each zone, the first packets of the connections that it has seen. `met` says of
+    the last frame at which ofports it began something that was allowed, and whether the port there opens it."""
 
     known: Known = field(default_factory=dict)
+    met: set[tuple[int, bool]] = field(default_factory=set)
 
     def deliver(self, bridge: Bridge, frame: Frame) -> Answer:
+        self.met = set()
         if bridge.is_vm(frame["in_port"]):
             return self._from_vm(bridge, frame)
         trusted = bridge.uplinks | ({LOCAL} if bridge.local is not None else set())
@@ -128,8 +132,12 @@ class Reference:
         said = self._end(bridge, sender, frame, sends=True) if sender else Verdict(True)
         if not said.passes:
             return set()
+        begins = frame.fragment != LATER  # of others the ports are not known
+        if begins and said.learns and goal != Goal():
+            self.met.add((frame["in_port"], True))
         heard = {seat: self._end(bridge, bridge.seats[seat], frame, sends=False) for seat in goal.seats}
         hearers = tuple(seat for seat, verdict in heard.items() if verdict.passes)
+        self.met |= {(seat[0], False) for seat in hearers if begins and heard[seat].learns}
         if hearers or goal.outside:
             for verdict in (said, *(heard[seat] for seat in hearers)):
                 if verdict.learns and frame.connection:

@@ -6,21 +6,24 @@ from collections.abc import Callable, Iterable
 from fnmatch import fnmatchcase
 
 from app.core.inventory import Inventory
+from app.core.limits import Rate
+from app.core.packets import FiveTuple
 from app.core.pipeline import Reason, Reg, Table
 from app.core.problems import Refused
 from app.core.program import Program
-from app.core.simulator import Classifier, FiveTuple, Outcome, Simulator
+from app.core.simulator import Classifier, Outcome, Simulator
 from app.core.values import Binding, Port, Switch, SwitchPort, Value
 from tests.model import invariants
 from tests.model.claims import Claims
 from tests.model.conntrack import Hesitant
 from tests.model.frames import LOCAL, Five, Frame
+from tests.model.metering import check_met, meters, unsaid
 from tests.model.packets import mac
 from tests.model.reference import Answer, Reference
 from tests.model.reference_bridge import Bridge, Out, Seat
 from tests.model.reference_policy import Policies
 from tests.model.showing import show, show_path
-from tests.model.small_world import BR0, DEFAULT_UPLINKS, DPID, LISTED, LOCAL_MAC, TAGS
+from tests.model.small_world import BR0, DEFAULT_RATE, DEFAULT_UPLINKS, DPID, LISTED, LOCAL_MAC, TAGS
 
 NOW = "2026-01-01T00:00:00Z"
 KINDS = ("tenant", "group", "address_group", "port", "switch")
@@ -33,9 +36,10 @@ class SideBySide:
         self.trust_local = trust_local
         self.inventory, self.replayed, self.numbers = Inventory(), Inventory(), invariants.Numbers()
         self.plugged: dict[int, str] = {}  # ofport -> interface
-        self.program = Program(self.inventory, DPID, DEFAULT_UPLINKS, trust_local, (LISTED,))
+        self.program = Program(self.inventory, DPID, DEFAULT_UPLINKS, trust_local, (LISTED,), DEFAULT_RATE)
         self.simulator: Simulator = (Hesitant if hesitant else Simulator)(Classifier(()))
         self.reference = Reference()
+        self.meters: dict[int, Rate] = {}  # of who follows the program by what it calls dirty
         self._bridge: Bridge | None = None
         self.follow()
 
@@ -47,7 +51,7 @@ class SideBySide:
 
     def delete(self, kind: str, *id: str) -> bool:
         forbidden = self.claims().forbid_delete(self.inventory.get(kind, *id).value)
-        return self._try(forbidden, lambda: self.inventory.delete(kind, *id))
+        return self._try(forbidden, lambda: self.inventory.delete(kind, *id, now=NOW))
 
     def _try(self, forbidden: bool, change: Callable[[], object]) -> bool:
         refusal: Refused | None = None
@@ -149,7 +153,9 @@ class SideBySide:
         """Send a frame through both; they must agree on where it comes out and on who knows the connection then."""
         expected = self.reference.deliver(self.bridge(), frame)
         inner, whole = (FiveTuple(*five) if five else None for five in (frame.inner, frame.whole))
+        before = unsaid(self.simulator)
         outcome = self.simulator.send(dict(frame.fields), inner, whole)
+        check_met(self.program.meters, self.reference.met, outcome.meters, before, frame)
         self._compare(frame, expected, outcome)
         assert self.known_to_switch() == self.known_to_model(), show(frame)
         self._check_labels(frame, outcome)
@@ -189,6 +195,11 @@ class SideBySide:
         invariants.check_program(self.program, scratch)
         invariants.check_flows(self.program.wanted.values())
         invariants.check_replay(self.inventory, self.replayed)
+        wanted = self.program.meters
+        changed = self.program.take_dirty_meters()
+        kept = {number: rate for number, rate in self.meters.items() if number not in changed}
+        self.meters = kept | {number: wanted[number] for number in changed & wanted.keys()}
+        assert self.meters == wanted == meters(self.inventory, self.bridge())
 
 
 def dropped(outcome: Outcome) -> str | None:

@@ -7,12 +7,14 @@ from dataclasses import replace
 
 from hypothesis import strategies as st
 
+from app.core.limits import Limits, Rate
 from app.core.parsing import Invalid
 from app.core.values import AddressGroup, AddressPair, Binding, Group, Port, Rule, Switch, Tenant, Value
 from tests.model.frames import GRE, ICMP, ICMPV6, SCTP, TCP, UDP
 
 DPID, OTHER_DPID, NAME = "0000000000000001", "0000000000000002", "edge"
 DEFAULT_UPLINKS = ("ext0",)
+DEFAULT_RATE = Rate(7, 9)  # new connections of ports whose tenant does not say
 LISTED = 0x88CC  # an ethertype that the operator lets pass by MAC
 TENANTS = ("red", "blue", "green")
 GROUPS = ("a", "b")
@@ -79,6 +81,10 @@ def remotes(family: str) -> st.SearchStrategy[dict[str, str]]:
 
 rule_sets = st.lists(rules(), max_size=4, unique_by=lambda rule: rule.key).map(tuple)
 tenants = st.sampled_from(TENANTS)
+limits = st.sampled_from(
+    [Limits(), Limits(burst=8)]
+    + [Limits(None, rate, burst) for rate in (0, 5, 50) for burst in (None, 0, 8) if rate or not burst]
+)
 groups = st.builds(Group, tenants, st.sampled_from(GROUPS), rules=rule_sets)
 cidr_lists = st.lists(st.sampled_from((*CIDRS["IPv4"], *CIDRS["IPv6"])), max_size=4).map(tuple)
 address_groups = st.builds(AddressGroup, tenants, st.sampled_from(ADDRESS_GROUPS), cidrs=cidr_lists)

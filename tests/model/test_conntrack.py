@@ -6,7 +6,10 @@ from typing import Literal
 
 import pytest
 
+from app.core.flow import ct_clear
 from app.core.parsing import Family
+from app.core.pipeline import CtState
+from app.core.simulator import Simulator
 from app.core.values import AddressGroup, Binding, Group, Port, Rule
 from tests.model import small_world as small
 from tests.model.forging import later
@@ -121,3 +124,18 @@ def test_who_leaves_an_address_set_is_heard_no_more(world: SideBySide) -> None:
         world.put(Group("red", "a", rules=(rule,)))
         world.follow()
         assert bool(world.send(Frame(inwards(five(4, UDP, 40000, 53, inwards=True))))) == bool(cidrs)
+
+
+@pytest.mark.parametrize("in_port", [1, 2])
+def test_what_others_have_tracked_is_forgotten_before_anything_is_asked(world: SideBySide, in_port: int) -> None:
+    """From another bridge, or the host, a packet may come with a connection that says all that we would say."""
+    packet = {
+        "in_port": in_port, "eth_src": VM if in_port == 2 else OUT, "eth_dst": OUT if in_port == 2 else VM,
+        "eth_type": 0x0800, "ipv4_src": address(ENDS[4][in_port == 1]), "ipv4_dst": address(ENDS[4][in_port == 2]),
+        "ip_proto": UDP, "udp_src": 5000, "udp_dst": 53, "vlan_vid": 0 if in_port == 2 else 0x1005,
+    }  # fmt: skip
+    said = {"ct_state": CtState.TRACKED | CtState.ESTABLISHED, "ct_zone": 1, "ct_mark": 1, "ct_label": 1 << 64 | 1}
+    fresh, tracked = (Simulator(world.simulator.classifier).send({**packet, **more}) for more in ({}, said))
+    assert len(fresh.path) > 3
+    assert tracked.path[0].actions[0] == ct_clear()
+    assert (tracked.path[1:], tracked.ports) == (fresh.path, fresh.ports)

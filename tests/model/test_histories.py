@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 
 from app.core.inventory import Inventory
+from app.core.limits import Limits
 from app.core.values import AddressGroup, Group, Port, Rule, Switch, Tenant, Value
 from tests.model import invariants
 from tests.model import small_world as small
@@ -51,9 +52,9 @@ class Histories(RuleBasedStateMachine):
 
     # -- what the operator does
 
-    @rule(tenant=small.tenants)
-    def put_tenant(self, tenant: str) -> None:
-        self.changed(self.world.put(Tenant(tenant)))
+    @rule(tenant=small.tenants, limits=small.limits)
+    def put_tenant(self, tenant: str, limits: Limits) -> None:
+        self.changed(self.world.put(Tenant(tenant, limits=limits)))
 
     @rule(group=small.groups)
     def put_group(self, group: Group) -> None:

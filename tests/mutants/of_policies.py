@@ -63,9 +63,9 @@ MUTANTS = (
     Mutant("a network that goes keeps its connections", "numbers", "elif old and not set(old.cidrs) <= set(new.cidrs):",
         "elif False:"),
     # -- what has to be refused
-    Mutant("a group that a rule names goes", "inventory",
-        '            found += [("group", *group) for group in naming if group != id or kind != "group"]\n',
-        "            pass\n"),
+    Mutant("a group that a rule names goes", "claims",
+        '        found += [("group", *group) for group in naming if group != id or kind != "group"]\n',
+        "        pass\n"),
     Mutant("rules name groups that are not there", "claims",
         "    if unknown:\n        raise Problem(unknown)\n\n\ndef check_port",
         "\n\ndef check_port"),

@@ -18,22 +18,36 @@ from tests.mutants.mutant import Mutant
 
 ROOT = Path(__file__).parents[2]
 TESTS = (
-    "test_frames",
-    "test_frames_ip",
-    "test_conntrack",
-    "test_claims",
-    "test_policies",
-    "test_histories",
-    "test_pushes",
+    "model/test_frames",
+    "model/test_frames_ip",
+    "model/test_conntrack",
+    "model/test_full_zones",
+    "model/test_rates",
+    "model/test_claims",
+    "model/test_policies",
+    "model/test_histories",
+    "model/test_pushes",
+    "core/test_zones",
+    "core/test_program_turns",
+    "core/test_session_audit",
+    "core/test_session_meters",
 )
 # The test to begin with, where it is not the first one.
 LIKELY = {
-    "guards.nd": "test_frames_ip", "guards.unspecified": "test_frames_ip", "guards.dhcp": "test_frames_ip",
-    "guards.ip": "test_frames_ip", "arrival": "test_frames_ip", "multicast": "test_frames_ip",
-    "policy": "test_policies", "mirror": "test_policies", "verdicts": "test_policies", "members": "test_policies",
-    "program": "test_histories", "numbers": "test_histories", "seating": "test_histories", "claims": "test_claims",
-    "inventory": "test_histories", "copies": "test_histories", "session": "test_pushes",
-}  # fmt: skip
+    module: test
+    for test, modules in {
+        "model/test_frames_ip": ("guards.nd", "guards.unspecified", "guards.dhcp", "guards.ip", "arrival", "multicast"),
+        "model/test_policies": ("policy", "mirror", "verdicts", "members"),
+        "model/test_histories": ("program", "numbers", "seating", "inventory", "copies"),
+        "core/test_program_turns": ("policies",),
+        "model/test_claims": ("claims",),
+        "model/test_pushes": ("session", "ledger", "audit"),
+        "model/test_full_zones": ("commits",),
+        "model/test_rates": ("rates",),
+        "core/test_zones": ("zones",),
+    }.items()
+    for module in modules
+}
 SURVIVED, CAUGHT = 0, 1
 PATIENCE = 120  # seconds
 
@@ -66,7 +80,7 @@ def run_here(name: str) -> int:
     infect(mutant)
     first = _First()
     tests = dict.fromkeys((LIKELY.get(mutant.module, TESTS[0]), *TESTS))
-    files = [f"tests/model/{test}.py" for test in tests]
+    files = [f"tests/{test}.py" for test in tests]
     pytest.main(["-x", "-q", "--no-header", "--tb=line", "-p", "no:cacheprovider", *files], plugins=[first])
     print(f"\n{first.test or ''}")
     return CAUGHT if first.test else SURVIVED

@@ -3,18 +3,22 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Collection, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any
 
 from webob import Request, Response
 
+from app.core.connections import Listing, read
+from app.core.flushes import Tuple, Zone
 from app.core.inventory import Inventory
+from app.core.limits import Defaults
 from app.core.problems import NotFound
 from app.core.trace import NearMiss, Question, Step, Trace
 from app.core.values import Port
-from app.service import PortStatus, SwitchStatus
+from app.events import Events
+from app.service import Drift, NotConnected, PortStatus, SwitchStatus, Unavailable, ZoneUse
 from rest.application import Application, Limits
 from rest.tokens import Tokens, mint
 
@@ -34,9 +38,18 @@ class LocalFirewall:
     failure: Exception | None = None
     waited: list[tuple[int, float]] = field(default_factory=list)
     asked: list[Question] = field(default_factory=list)
+    events: Events = field(default_factory=Events)
+    default_limits: Defaults = field(default_factory=lambda: Defaults(100_000))
+    drift: Drift | None = None
+    reconciled: list[tuple[str, float]] = field(default_factory=list)
     statuses: dict[str, SwitchStatus] = field(default_factory=dict)
     port_states: dict[str, str] = field(default_factory=dict)
+    places: dict[str, str] = field(default_factory=dict)  # port -> datapath id
     drops: dict[str, dict[str, int]] = field(default_factory=dict)
+    conntrack: dict[tuple[str, int], list[str] | Unavailable] = field(default_factory=dict)  # (dpid, zone) -> lines
+    uses: dict[tuple[str, int], ZoneUse] = field(default_factory=dict)
+    flushed: list[tuple[str, int, list[Tuple] | None]] = field(default_factory=list)
+    unflushable: dict[str, Unavailable] = field(default_factory=dict)  # by datapath id
 
     def write(self, change: Callable[[Inventory, str], Any]) -> Any:
         with self.inventory.attempt():
@@ -53,9 +66,15 @@ class LocalFirewall:
     def switches(self) -> list[SwitchStatus]:
         return [self.statuses[dpid] for dpid in sorted(self.statuses)]
 
+    def reconcile(self, dpid: str, seconds: float) -> Drift | None:
+        self.reconciled.append((dpid, seconds))
+        if dpid not in self.statuses:
+            raise NotConnected(f"switch {dpid} is not connected")
+        return self.drift
+
     def port_status(self, port: Port) -> PortStatus:
         state: Any = self.port_states.get(port.name, "down")
-        return PortStatus(state, None if state == "active" else "unbound")
+        return PortStatus(state, None if state == "active" else "unbound", dpid=self.places.get(port.name))
 
     def port_drops(self, port: Port) -> dict[str, int] | None:
         return self.drops.get(port.name)
@@ -73,6 +92,28 @@ class LocalFirewall:
         miss = NearMiss("web/ssh", "acme/vm1", "dport is 22, the rule has 23")
         packet: dict[str, str | int] = {"src": "10.0.0.1", "dst": "10.0.0.2", "proto": "tcp", "dport": 22}
         return Trace("deny", "TARGET", "no_rule_matches", None, "acme/vm1", packet, (step,), (miss,), ())
+
+    def zones_by_switch(self, tenant: str) -> dict[str, list[tuple[int, int]]]:
+        found: dict[str, list[tuple[int, int]]] = {}
+        for vlan, zone in self.inventory.zones(tenant):
+            for dpid in [dpid for dpid, held in self.conntrack if held == zone]:
+                found.setdefault(dpid, []).append((vlan, zone))
+        return found
+
+    def connections(self, dpid: str, zone: Zone, is_fresh: bool = False) -> Listing:
+        lines = self.conntrack[dpid, zone.number]
+        if isinstance(lines, Unavailable):
+            raise lines
+        runs = list(read(lines, zone.number, run=2))
+        return Listing(tuple(run.connections for run in runs), sum(run.unreadable for run in runs))
+
+    def zone_use(self, dpid: str, zones: Collection[int]) -> dict[int, ZoneUse]:
+        return {zone: self.uses[dpid, zone] for zone in zones if (dpid, zone) in self.uses}
+
+    def flush(self, dpid: str, zone: Zone, which: Sequence[Tuple] | None = None) -> None:
+        if dpid in self.unflushable:
+            raise self.unflushable[dpid]
+        self.flushed.append((dpid, zone.number, None if which is None else list(which)))
 
     def ready(self) -> dict[str, str]:
         return self.missing

@@ -20,7 +20,8 @@ GIVEN = """acme web vm1 ssh mon host-1 ingress egress tcp icmp icmpv6 any IPv4 I
 KNOWN = """key direction ethertype protocol port_min port_max icmp_type icmp_code remote_cidr mac addresses groups
     binding switch interface ofport egress labels description rules name id tenant revision status uplinks
     source_port_min source_port_max remote_group remote_address_group stateful vlan allowed_address_pairs address
-    spoof_guard dhcp_server enabled tag cidrs add remove"""
+    spoof_guard dhcp_server enabled tag cidrs add remove limits connections new_connections_per_second timeouts
+    new_connections_burst udp_first iface_id ovsdb control_socket"""
 WORDS, MEMBERS = st.sampled_from(GIVEN.split()), st.sampled_from(KNOWN.split())
 SCALARS = WORDS | st.text(max_size=8) | st.integers(-2, 70000) | st.integers() | st.booleans() | st.none() | st.floats()
 VALUES = st.recursive(
@@ -63,8 +64,18 @@ GOOD_PORT = st.fixed_dictionaries(
 GOOD_SET = st.fixed_dictionaries(
     {}, optional={name: st.lists(CIDRS, max_size=3) for name in ("cidrs", "add", "remove")}
 )
+GOOD_LIMITS = st.fixed_dictionaries(
+    {},
+    optional={
+        "connections": st.sampled_from([0, 5, -1, 2**32, None]),
+        "new_connections_per_second": st.sampled_from([0, 5, 1_000_001]),
+        "new_connections_burst": st.sampled_from([0, 5, None, "5"]),
+        "timeouts": st.fixed_dictionaries({}, optional={"udp_first": st.integers(0, 3), "udp_frist": SCALARS}),
+    },
+)
 BODIES = (
     VALUES
+    | st.fixed_dictionaries({"limits": GOOD_LIMITS | VALUES})
     | GOOD_RULE
     | st.lists(GOOD_RULE, max_size=3)
     | GOOD_PORT

@@ -102,6 +102,30 @@ def test_a_sub_port_shares_the_interface_and_not_the_tag(call: Client) -> None:
     assert (refused.json["conflicts_with"], "with tag 5" in refused.json["detail"]) == ("acme/vm2", True)
 
 
+def test_a_port_bound_by_interface_id_names_no_switch_and_is_found_by_both(
+    call: Client, firewall: LocalFirewall
+) -> None:
+    made = call.put(f"{TENANT}/ports/vm2", {"mac": "52:54:00:00:00:02", "binding": {"iface_id": "vm-2:eth0"}})
+    assert (made.status_int, made.json["binding"]) == (201, {"iface_id": "vm-2:eth0"})
+    assert call.put(f"{TENANT}/ports/vm2", made.json).json["revision"] == made.json["revision"]
+    firewall.places["vm2"] = DPID
+    found = {"iface_id=vm-2:eth0": ["vm2"], "iface_id=vm-9": [], f"switch={DPID}": ["vm2"], "interface=tap1": ["vm1"]}
+    for query, names in found.items():
+        assert [item["id"] for item in call.get(f"{TENANT}/ports?{query}").json["items"]] == names, query
+    assert call.get(f"{TENANT}/ports?iface_id=a%20b").json["code"] == "invalid_query"
+
+
+def test_an_interface_id_is_one_ports_but_for_tags(call: Client) -> None:
+    port = {"mac": "52:54:00:00:00:02", "binding": {"iface_id": "vm-2", "tag": 5}}
+    assert call.put(f"{TENANT}/ports/vm2", port).status_int == 201
+    call.put("/v1/tenants/beta")
+    other = {"mac": "52:54:00:00:00:03"}
+    refused = call.put("/v1/tenants/beta/ports/vm3", other | {"binding": {"iface_id": "vm-2", "tag": 5}})
+    assert (refused.status_int, refused.json["code"]) == (409, "binding_conflict")
+    assert refused.json["detail"] == "interface id vm-2 with tag 5 belongs to another port"
+    assert call.put("/v1/tenants/beta/ports/vm3", other | {"binding": {"iface_id": "vm-2"}}).status_int == 201
+
+
 @pytest.mark.parametrize(
     "pair",
     [
@@ -126,11 +150,11 @@ def test_a_port_has_the_zone_of_its_tenant_in_its_segment(call: Client, firewall
     port = call.put(f"{TENANT}/ports/vm2", {"mac": "52:54:00:00:00:02", "vlan": 7}).json
     zones = [{"vlan": vlan, "zone": firewall.inventory.zone("acme", vlan)} for vlan in (0, 7)]
     assert port["status"]["conntrack_zone"] == zones[1]["zone"]
-    tenant = call.get(TENANT).json["status"]
+    (tenant,) = [tenant["status"] for tenant in call.get("/v1/tenants").json["items"]]
     assert (tenant["zones"], tenant["conntrack_zone"]) == (zones, zones[0]["zone"])
     assert len({each["zone"] for each in zones}) == 2
     call("PATCH", f"{TENANT}/ports/vm2", {"vlan": 0})
-    assert call.get(TENANT).json["status"]["zones"] == zones[:1]
+    assert [zone["zone"] for zone in call.get(TENANT).json["status"]["zones"]] == [zones[0]["zone"]]
 
 
 def test_what_the_guard_dropped_is_told_of_a_single_port(call: Client, firewall: LocalFirewall) -> None:
@@ -145,7 +169,7 @@ def test_what_the_guard_dropped_is_told_of_a_single_port(call: Client, firewall:
 
 def test_a_port_that_goes_while_the_switch_is_asked_is_not_found(call: Client, firewall: LocalFirewall) -> None:
     def go(port: Any) -> None:
-        firewall.write(lambda inventory, now: inventory.delete("port", *port.id))
+        firewall.write(lambda inventory, now: inventory.delete("port", *port.id, now=now))
 
     firewall.port_drops = go  # type: ignore[method-assign]
     assert call.get(f"{TENANT}/ports/vm1").json["code"] == "not_found"

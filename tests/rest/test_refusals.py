@@ -205,7 +205,7 @@ def test_framing_that_is_not_plain_is_refused(environ: dict[str, str], status: i
     ("error", "status", "code"),
     [
         (StoreUnavailable("disk full"), 503, "store_unavailable"),
-        (Exhausted("no zone is left"), 409, "zones_exhausted"),
+        (Exhausted(32000, 767, 3.5), 507, "zones_exhausted"),
         (Unreachable("host-1"), 503, "switch_unreachable"),
     ],
 )
@@ -216,7 +216,17 @@ def test_what_the_firewall_refuses_becomes_an_answer(
     with unchanged(firewall):
         answer = call.put("/v1/tenants/new")
     assert (answer.status_int, answer.json["code"]) == (status, code)
-    assert ("Retry-After" in answer.headers) == (status == 503)
+    assert answer.headers["Retry-After"] == ("4" if status == 507 else "1")
+
+
+def test_zones_that_are_used_up_are_told_with_when_there_is_one_again(call: Client, firewall: LocalFirewall) -> None:
+    firewall.failure = Exhausted(32000, 767, 3.5)
+    answer = call.put("/v1/tenants/new").json
+    assert answer["detail"] == "no conntrack zone is free: 32000 are in use and 767 rest; the next is free in 4 s"
+    assert (answer["in_use"], answer["resting"], answer["next_free_seconds"]) == (32000, 767, 4)
+    firewall.failure = Exhausted(32767, 0, None)
+    refused = call.put("/v1/tenants/new")
+    assert ("Retry-After" in refused.headers, refused.json["next_free_seconds"]) == (False, None)
 
 
 def test_a_bug_leaves_its_traceback_in_the_log_only(call: Client, firewall: LocalFirewall) -> None:

@@ -44,6 +44,17 @@ def test_without_a_file_the_defaults_hold():
         keep_foreign_flows=False,
         guard_ethertypes=(),
         max_switches=64,
+        switches=(),
+        ovsdb="",
+        ovsdb_private_key=None,
+        ovsdb_certificate=None,
+        ovsdb_ca_cert=None,
+        control_socket="",
+        connections=100_000,
+        new_connections_per_second=0,
+        new_connections_burst=0,
+        zone_rest=86_400,
+        audit_interval=300,
         rest_connections=128,
         log_level="info",
         log_format="console",
@@ -60,6 +71,17 @@ def test_settings_of_a_file_are_read(configure):
         keep_foreign_flows = true
         guard_ethertypes = 0x88CC, 0x88e5,0x88cc
         max_switches = 3
+        switches = 0x2AC3A1B2C3D4, 00:00:2a:c3:a1:b2:c3:d4, 1
+        ovsdb = ssl:[2001:DB8:0::1]:6640
+        ovsdb_private_key = /etc/ovs/key.pem
+        ovsdb_certificate = /etc/ovs/cert.pem
+        ovsdb_ca_cert = /etc/ovs/ca.pem
+        control_socket = /run/openvswitch
+        connections = 0
+        new_connections_per_second = 500
+        new_connections_burst = 1000
+        zone_rest = 0
+        audit_interval = 60
         log_level = debug
         log_format = json
     """
@@ -71,6 +93,16 @@ def test_settings_of_a_file_are_read(configure):
     assert read.guard_ethertypes == (0x88CC, 0x88E5)
     assert (read.local_is_uplink, read.keep_foreign_flows, read.max_switches) == (False, True, 3)
     assert (read.log_level, read.log_format) == ("debug", "json")
+    assert read.switches == ("00002ac3a1b2c3d4", "0000000000000001")
+    assert (read.ovsdb, read.control_socket) == ("ssl:[2001:db8::1]:6640", "/run/openvswitch")
+    tls = (read.ovsdb_private_key, read.ovsdb_certificate, read.ovsdb_ca_cert)
+    assert tls == ("/etc/ovs/key.pem", "/etc/ovs/cert.pem", "/etc/ovs/ca.pem")
+    assert (read.connections, read.rate, read.zone_rest, read.audit_interval) == (0, (500, 1000), 0, 60)
+
+
+@pytest.mark.parametrize("remote", ["", "unix:/run/openvswitch/db.sock", "tcp:127.0.0.1:6640", "tcp:[2001:db8::1]:1"])
+def test_a_remote_that_is_canonical_stays_as_it_is(configure, remote):
+    assert configure(f"ovsdb = {remote}").ovsdb == remote
 
 
 def test_the_api_can_be_on_a_unix_socket_only(configure):
@@ -90,10 +122,10 @@ def test_the_api_can_be_on_a_unix_socket_only(configure):
         ("rest_listen = http://x:80", "brackets"),
         ("rest_listen = :80", "'' is not a host"),
         ("rest_listen =", "rest_socket must be set"),
-        ("rest_socket = api.sock", "rest_socket = api.sock: not an absolute path"),
+        ("rest_socket = api.sock", "rest_socket = api.sock: 'api.sock' is not an absolute path"),
         (f"rest_socket = /{'x' * 107}", "at most 107 bytes"),
-        ("state_dir = state", "state_dir = state: not an absolute path"),
-        ("state_dir =", "not an absolute path"),
+        ("state_dir = state", "state_dir = state: 'state' is not an absolute path"),
+        ("state_dir =", "'' is not an absolute path"),
         ("uplinks = eth0,a b", "'a b' is not the name of an interface"),
         ("uplinks = /dev/eth0", "uplinks = /dev/eth0: "),
         ("guard_ethertypes = lldp", "guard_ethertypes = lldp: 'lldp' is not a hexadecimal number like 0x88cc"),
@@ -110,6 +142,28 @@ def test_the_api_can_be_on_a_unix_socket_only(configure):
         ("local_is_uplink = maybe", "local_is_uplink = maybe: "),
         ("max_switches = 0", "max_switches = 0: Should be greater than or equal to 1"),
         ("max_switches = many", "max_switches = many: "),
+        ("switches = br0", "switches = br0: '0000000000000br0' is not a datapath id"),
+        ("switches = 1,2x", "switches = 1,2x: .*is not a datapath id"),
+        ("ovsdb = /run/openvswitch/db.sock", "'/run/openvswitch/db.sock' is not a remote"),
+        ("ovsdb = punix:/run/db.sock", "'punix:/run/db.sock' is not a remote"),
+        ("ovsdb = unix:db.sock", "ovsdb = unix:db.sock: 'db.sock' is not an absolute path"),
+        ("ovsdb = tcp:127.0.0.1", "'tcp:127.0.0.1' names no port"),
+        ("ovsdb = tcp:127.0.0.1:0", "0 is not a port to connect to: 1 to 65535"),
+        ("ovsdb = tcp:127.0.0.1:99999", "'99999' is not a port"),
+        ("ovsdb = tcp:::1:6640", "stands in brackets"),
+        ("ovsdb = tcp:[::g]:6640", "'::g' is not an IPv6 address"),
+        ("ovsdb = tcp:localhost:6640", "'localhost' is a name; a remote has an address"),
+        ("ovsdb = tcp:127.0.0.300:6640", "'127.0.0.300' is not an IPv4 address"),
+        ("ovsdb = ssl:192.0.2.1:6640", "needs ovsdb_private_key, ovsdb_certificate, ovsdb_ca_cert"),
+        ("ovsdb_private_key = /k", "/k: without ovsdb_certificate and ovsdb_ca_cert it is of no use"),
+        ("ovsdb_certificate = c.pem", "ovsdb_certificate = c.pem: 'c.pem' is not an absolute path"),
+        ("control_socket = run", "control_socket = run: 'run' is not an absolute path"),
+        ("connections = -1", "connections = -1: Should be greater than or equal to 0"),
+        ("connections = 4294967296", "connections = 4294967296: "),
+        ("new_connections_per_second = 1000001", "new_connections_per_second = 1000001: "),
+        ("new_connections_burst = 1.5", "new_connections_burst = 1.5: "),
+        ("zone_rest = 1d", "zone_rest = 1d: "),
+        ("audit_interval = 86401", "audit_interval = 86401: "),
         ("log_level = loud", r"log_level = loud: .*debug"),
         ("log_format = xml", r"log_format = xml: .*json"),
         ("uplink = eth0", r"uplink: no such option, did you mean uplinks\?"),

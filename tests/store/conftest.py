@@ -12,8 +12,14 @@ def version_1(tmp_path):
 
 @pytest.fixture
 def version_2(tmp_path):
-    """A state directory with the sample inventory, as version 2 wrote it."""
+    """A state directory with the sample inventory of version 2, as version 2 wrote it."""
     return written_then(tmp_path / "version-2", "version_2.sql")
+
+
+@pytest.fixture
+def version_3(tmp_path):
+    """A state directory with the sample inventory, as version 3 wrote it."""
+    return written_then(tmp_path / "version-3", "version_3.sql")
 
 
 def written_then(directory, script):

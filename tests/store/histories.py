@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from app.core.inventory import KINDS, LEDGER, Inventory
 from app.core.problems import Refused
-from app.core.values import AddressGroup, AddressPair, Binding, Group, Port, Rule, Switch, Tenant
+from app.core.values import AddressGroup, AddressPair, Binding, Group, Limits, Port, Rule, Switch, Tenant
 
 NOW = "2026-11-22T10:00:00.000Z"
 Change = Callable[[Inventory, str], Any]
@@ -56,6 +56,16 @@ bindings = st.one_of(
         st.integers(1, 3),
         st.sampled_from([None, 5]),
     ),
+    st.builds(
+        lambda id, tag: Binding(iface_id=id, tag=tag), st.sampled_from(["vm-1", "vm-2"]), st.sampled_from([None, 5])
+    ),
+)
+limits = st.builds(
+    Limits,
+    st.sampled_from([None, 0, 20000]),
+    st.sampled_from([None, 500]),
+    st.sampled_from([None, 0, 1000]),
+    st.sampled_from([(), (("udp_first", 20),), (("udp_first", 20), ("icmp_reply", 5))]),
 )
 pairs = st.builds(
     AddressPair,
@@ -63,7 +73,7 @@ pairs = st.builds(
     st.sampled_from([None, "52:54:00:00:00:03", "00:00:5e:00:01:0a"]),
 )
 values = st.one_of(
-    st.builds(Tenant, tenants, st.text(max_size=5), labels),
+    st.builds(Tenant, tenants, st.text(max_size=5), labels, limits),
     st.builds(Group, tenants, groups, st.text(max_size=5), rules),
     st.builds(
         AddressGroup,
@@ -94,6 +104,8 @@ values = st.one_of(
         st.sampled_from([None, "br-a", "br-b"]),
         st.sampled_from([None, (), ("eth0", "bond*")]),
         st.text(max_size=5),
+        st.sampled_from([None, "", "tcp:192.0.2.1:6640"]),
+        st.sampled_from([None, "", "/run/openvswitch"]),
     ),
 )
 
@@ -103,7 +115,7 @@ def putting(value: Any) -> Change:
 
 
 def deleting(value: Any) -> Change:
-    return lambda inventory, now: inventory.delete(KINDS[type(value)], *value.id)
+    return lambda inventory, now: inventory.delete(KINDS[type(value)], *value.id, now=now)
 
 
 # Three puts to one delete: most histories should end with something in the inventory.
@@ -127,14 +139,26 @@ def content(inventory: Inventory) -> dict[str, Any]:
     return {**tables, **indexes, "revision": inventory.revision}
 
 
-def _pruned(index: dict[Any, Any]) -> dict[Any, Any]:
+def _pruned(index: Any) -> Any:
     """Without the empty places that what was there has left."""
+    if not isinstance(index, dict):
+        return index
     pruned = {key: _pruned(held) if isinstance(held, dict) else held for key, held in index.items()}
     return {key: held for key, held in pruned.items() if held != {}}
 
 
 def sample() -> list[Change]:
-    """One of everything there is."""
+    """One of everything there is: limits, a switch with a database, a binding by interface id, a zone that rests."""
+    timeouts = (("udp_first", 20), ("tcp_established", 3600))
+    stark = Tenant("stark", limits=Limits(20000, 500, 1000, timeouts))
+    remote = Switch("0000000000000001", ovsdb="unix:/run/openvswitch/db.sock", control_socket="")
+    floating = Port("stark", "vm", "52:54:00:00:00:04", binding=Binding(iface_id="vm-1:eth0", tag=9))
+    made = (stark, remote, floating, Tenant("gone"))
+    return [*sample_of_version_2(), *map(putting, made), deleting(Tenant("gone"))]
+
+
+def sample_of_version_2() -> list[Change]:
+    """One of everything there was: address groups, sets, pairs, sub-ports."""
     api = (
         Rule("from-web", "ingress", protocol=6, ports=(8080, 8080), source_ports=(1024, 65535), remote_group="web"),
         Rule("mon", "ingress", "IPv6", 58, icmp_type=128, icmp_code=0, remote_address_group="monitoring"),

@@ -7,7 +7,7 @@ from hypothesis import given
 
 from app.core.inventory import KINDS, LEDGER, Inventory
 from app.documents import DecodeError, decode, encode
-from tests.store.histories import histories, replay, sample, sample_of_version_1
+from tests.store.histories import NOW, histories, replay, sample, sample_of_version_1
 
 TENANT = {
     "schema": 1,
@@ -49,6 +49,54 @@ def test_the_documents_of_schema_2_stay_readable():
     assert decode("set", ("acme", "group", "web"), {"schema": 2, "number": 7}) == 7
 
 
+def test_the_documents_of_schema_3_stay_readable():
+    inventory = replay(Inventory(), sample())
+    assert decode("tenant", ("stark",), json.loads(TENANT_3)) == inventory.get("tenant", "stark")
+    assert decode("port", ("stark", "vm"), json.loads(PORT_3)) == inventory.get("port", "stark", "vm")
+    dpid = "0000000000000001"
+    assert decode("switch", (dpid,), json.loads(SWITCH_3)) == inventory.get("switch", dpid)
+    assert decode("resting", ("6",), {"schema": 3, "released_at": NOW}) == NOW
+
+
+@pytest.mark.parametrize(
+    ("member", "impossible", "complaint"),
+    [
+        ("connections", -1, r"value/limits: connections -1 is not in 0\.\.4294967295"),
+        ("connections", 2**32, "connections 4294967296 is not in"),
+        ("connections", "20000", "value/limits/connections is '20000', not a whole number"),
+        ("new_per_second", 0, "without a limit per second there is no burst"),
+        ("burst", 1_000_001, r"burst 1000001 is not in 0\.\.1000000"),
+        ("timeouts", [["udp_first", 0]], r"timeout udp_first 0 is not in 1\.\.2147483648"),
+        ("timeouts", [["udp", 20]], "'udp' is not a timeout"),
+        ("timeouts", [["udp_first", 20], ["udp_first", 30]], "given twice"),
+        ("surprise", 1, "value/limits/surprise is unknown"),
+    ],
+)
+def test_limits_that_cannot_be_are_not_read(member, impossible, complaint):
+    document = json.loads(TENANT_3)
+    document["value"]["limits"][member] = impossible
+    with pytest.raises(DecodeError, match=complaint):
+        decode("tenant", ("stark",), document)
+
+
+@pytest.mark.parametrize("moment", ["", "yesterday", "2026-11-22 10:00:00Z", "2026-11-22T10:00:00+01:00", 1795000000])
+def test_a_release_is_at_a_time_in_utc(moment):
+    with pytest.raises(DecodeError, match=r"not a time in UTC|not text"):
+        decode("resting", ("6",), {"schema": 3, "released_at": moment})
+
+
+TENANT_3 = """{"schema": 3, "revision": 10, "created_at": "2026-11-22T10:00:00.000Z",
+  "updated_at": "2026-11-22T10:00:00.000Z", "value": {"name": "stark", "description": "", "labels": [], "limits":
+  {"connections": 20000, "new_per_second": 500, "burst": 1000, "timeouts": [["tcp_established", 3600],
+  ["udp_first", 20]]}}}"""
+SWITCH_3 = """{"schema": 3, "revision": 11, "created_at": "2026-11-22T10:00:00.000Z",
+  "updated_at": "2026-11-22T10:00:00.000Z", "value": {"dpid": "0000000000000001", "name": null, "uplinks": null,
+  "description": "", "ovsdb": "unix:/run/openvswitch/db.sock", "control_socket": ""}}"""
+PORT_3 = """{"schema": 3, "revision": 12, "created_at": "2026-11-22T10:00:00.000Z",
+  "updated_at": "2026-11-22T10:00:00.000Z", "value": {"tenant": "stark", "name": "vm", "mac": "52:54:00:00:00:04",
+  "addresses": [], "groups": [], "binding": {"switch": null, "interface": null, "ofport": null, "tag": 9,
+  "iface_id": "vm-1:eth0"}, "egress": "any", "vlan": 0, "labels": [], "allowed_address_pairs": [],
+  "spoof_guard": "enforce", "dhcp_server": false, "enabled": true}}"""
 GROUP_1 = """{"schema": 1, "revision": 3, "created_at": "2026-11-22T10:00:00.000Z",
   "updated_at": "2026-11-22T10:00:00.000Z", "value": {"tenant": "acme", "name": "web", "description": "web servers",
   "rules": [
@@ -88,7 +136,7 @@ PORT_1 = """{"schema": 1, "revision": 4, "created_at": "2026-11-22T10:00:00.000Z
 @pytest.mark.parametrize(
     ("change", "complaint"),
     [
-        ({"schema": 3}, "newer than 2"),
+        ({"schema": 4}, "newer than 3"),
         ({"schema": None}, "no schema"),
         ({"schema": True}, "no schema"),
         ({"revision": "3"}, "revision is '3', not a whole number"),
@@ -129,7 +177,7 @@ def test_an_old_document_is_upgraded_step_by_step():
         return body | {"value": {**body["value"], "description": kind}}
 
     def label(kind, body):
-        return body | {"value": {**body["value"], "labels": []}}
+        return body | {"value": {**body["value"], "labels": [], "limits": json.loads(TENANT_3)["value"]["limits"]}}
 
     old = TENANT | {"value": {"name": "acme"}}
     assert decode("tenant", ("acme",), old, upgrades=(describe, label)).value.description == "tenant"

@@ -11,7 +11,7 @@ from app.core.values import Tenant
 from app.errors import StartError
 from app.store import Store
 from app.store.schema import STEPS, sql
-from tests.store.histories import NOW, content, replay, sample, sample_of_version_1
+from tests.store.histories import NOW, content, replay, sample, sample_of_version_1, sample_of_version_2
 from tests.store.test_store import committed, reopened
 
 
@@ -31,16 +31,26 @@ def test_version_1_as_it_was_written_then_is_read_now(version_1):
 
 
 def test_version_2_as_it_was_written_then_is_read_now(version_2):
-    assert content(reopened(version_2)) == content(replay(Inventory(), sample()))
+    assert content(reopened(version_2)) == content(replay(Inventory(), sample_of_version_2()))
 
 
-def test_a_database_of_version_1_goes_on_as_one_of_version_2(version_1):
-    store = Store.open(version_1)
+def test_version_3_as_it_was_written_then_is_read_now(version_3):
+    assert content(reopened(version_3)) == content(replay(Inventory(), sample()))
+
+
+@pytest.mark.parametrize("version", [1, 2])
+def test_a_database_of_an_older_version_goes_on_as_one_of_this(version, request):
+    directory = request.getfixturevalue(f"version_{version}")
+    store = Store.open(directory)
     inventory = committed(store, sample())
     store.close()
-    assert (version_1 / "ovswarden.db.v1").exists()
-    assert content(reopened(version_1)) == content(inventory)
+    assert (directory / f"ovswarden.db.v{version}").exists()
+    assert content(reopened(directory)) == content(inventory)
     assert inventory.find("port", "acme", "api-1")
+    assert inventory.limits("stark").connections == 20000
+    # A program of that version finds a newer one.
+    with pytest.raises(StartError, match=rf"has version {len(STEPS)}, this ovswarden knows up to {version}: "):
+        Store.open(directory, steps=STEPS[:version])
 
 
 def test_zones_that_are_for_fragments_now_are_given_up(version_1):

@@ -8,9 +8,9 @@ from collections.abc import Iterator
 
 import pytest
 
-from tests.switch.cable import Cable
 from tests.switch.site import SWITCH, Site, eventually
 from topology import SEED, frames, matrix, nd
+from topology.cable import Cable
 from topology.frames import Frame
 from topology.probes import send
 from topology.sniffer import Sniffer

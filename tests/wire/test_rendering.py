@@ -21,6 +21,7 @@ from app.core.flow import (
     ct_commit,
     flow,
     goto,
+    meter,
     move,
     output,
     output_field,
@@ -95,8 +96,8 @@ def flow_mod(version: int, xid: int, cookie: int, each: Flow) -> bytes:
             for name, value, mask in each.match
         }
     )
-    instructions = []
-    applied = [action_object(parser, action) for action in each.actions if action[0] != "goto"]
+    instructions = [parser.OFPInstructionMeter(action[1]) for action in each.actions if action[0] == "meter"]
+    applied = [action_object(parser, action) for action in each.actions if action[0] not in ("meter", "goto")]
     if applied:
         instructions.append(parser.OFPInstructionActions(datapath.ofproto.OFPIT_APPLY_ACTIONS, applied))
     if each.actions and each.actions[-1][0] == "goto":
@@ -117,6 +118,7 @@ def numbers(bits: int) -> st.SearchStrategy[int]:
 REGISTERS = st.sampled_from([f"reg{number}" for number in range(16)])
 TARGETS = st.sampled_from(["ct_label", "reg9", "vlan_vid", "metadata"])
 MOVES = st.builds(move, REGISTERS | st.just("vlan_vid"), TARGETS, st.integers(1, 16), numbers(4), numbers(4))
+MARKS = st.builds(set_field, st.just("ct_mark"), numbers(32))
 ACTIONS = st.one_of(
     st.sampled_from(list(FIELDS)).flatmap(lambda name: numbers(FIELDS[name]).map(lambda v: set_field(name, v))),
     MOVES,
@@ -125,19 +127,23 @@ ACTIONS = st.one_of(
     st.builds(resubmit, numbers(8)),
     st.builds(resubmit_ct, numbers(8)),
     st.builds(ct, REGISTERS, numbers(8)),
-    st.lists(MOVES, max_size=3).flatmap(lambda inner: REGISTERS.map(lambda zone: ct_commit(zone, *inner))),
+    st.builds(
+        lambda zone, inner, table: ct_commit(zone, *inner, table=table),
+        REGISTERS, st.lists(MOVES | MARKS, max_size=3), st.none() | numbers(8),
+    ),
     st.sampled_from([ct_clear(), push_vlan(), pop_vlan()]),
-)
+)  # fmt: skip
 MATCHES = st.lists(st.sampled_from(list(FIELDS)), unique=True, max_size=8).flatmap(
     lambda names: st.fixed_dictionaries(
         {name: numbers(FIELDS[name]) | st.tuples(numbers(FIELDS[name]), numbers(FIELDS[name])) for name in names}
     )
 )
 FLOWS = st.builds(
-    lambda table, priority, match, actions, jump: flow(
-        table, priority, *actions, *([] if jump is None else [goto(jump)]), **match
+    lambda table, priority, match, first, actions, jump: flow(
+        table, priority, *first, *actions, *([] if jump is None else [goto(jump)]), **match
     ),
-    numbers(8), numbers(16), MATCHES, st.lists(ACTIONS, max_size=6), st.none() | numbers(8),
+    numbers(8), numbers(16), MATCHES, st.just([]) | st.lists(st.builds(meter, numbers(32)), min_size=1, max_size=1),
+    st.lists(ACTIONS, max_size=6), st.none() | numbers(8),
 )  # fmt: skip
 
 
@@ -179,6 +185,9 @@ def test_a_delete_names_one_cookie_in_all_tables(version: int) -> None:
         Flow(0, 1, (), (("set", "reg1", 1 << 32),)),
         Flow(0, 1, (), (("set", "reg1", -1),)),
         Flow(0, 1, (), (("goto", 3), ("output", 1))),
+        Flow(0, 1, (), (("output", 1), ("meter", 1))),
+        Flow(0, 1, (), (("meter", 1), ("meter", 2))),
+        Flow(0, 1, (), (("meter", 1 << 32),)),
         Flow(0, 1, (), (("teleport", 3),)),
         Flow(256, 1, (), ()),
         Flow(0, 65536, (), ()),

@@ -21,7 +21,6 @@ from app.openflow.switch_io import (
     Refused,
     SwitchPort,
     TimedOut,
-    flush_zone,
     ports,
     push,
     read_flows,
@@ -189,10 +188,6 @@ def eventually(truth: Callable[[], bool]) -> None:
     with eventlet.Timeout(10):
         while not truth():
             eventlet.sleep(0.05)
-
-
-def test_flushing_a_zone_is_confirmed(datapath: Connection) -> None:
-    flush_zone(datapath, 77)
 
 
 def test_a_closed_connection_is_gone(datapath: Connection) -> None:
