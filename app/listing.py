@@ -5,9 +5,9 @@ from __future__ import annotations
 import time
 from collections.abc import Callable
 
+from app import green
 from app.core.connections import RUN, Listing, read
 from app.core.flushes import Zone
-from app.ovs import threads
 
 SHARED = 2.0  # seconds in which a list serves all who ask: ovs-vswitchd makes it in its main thread
 MOST = 100_000  # connections of a zone; of the others only the number is told
@@ -18,7 +18,7 @@ class Lists:
 
     def __init__(self, ask: Callable[[int], list[str]]) -> None:
         self._ask = ask
-        self._turn = threads.Semaphore(1)
+        self._turn = green.Semaphore(1)
         self._kept: dict[Zone, tuple[float, Listing]] = {}
         self._failed: tuple[float, Exception] | None = None
         self._changed: dict[Zone, float] = {}
@@ -44,7 +44,7 @@ class Lists:
                 raise
             if self._changed[zone] <= begun:
                 self._kept[zone] = begun, listing
-                threads.green(self._drop, zone, begun)
+                green.spawn(self._drop, zone, begun)
             return listing
 
     def forget(self, zone: Zone) -> None:
@@ -54,7 +54,7 @@ class Lists:
 
     def _drop(self, zone: Zone, made: float) -> None:
         """Keep no memory that serves nobody any more."""
-        threads.sleep(SHARED)
+        green.sleep(SHARED)
         if zone in self._kept and self._kept[zone][0] == made:
             del self._kept[zone]
 
@@ -64,5 +64,5 @@ class Lists:
         for run in read(lines[:MOST], zone.number, RUN):
             runs.append(run.connections)
             unreadable += run.unreadable
-            threads.sleep(0)
+            green.sleep(0)
         return Listing(tuple(runs), unreadable, max(0, len(lines) - MOST))

@@ -24,11 +24,10 @@ from app.core.flow import (
     resubmit_ct,
     set_field,
 )
-from app.core.pipeline import LABEL_BITS, TAGGED, WHOLE, CtState, EtherType, Priority, Reg, Table
+from app.core.guards.nd import GENUINE, Icmp6, icmp6
+from app.core.pipeline import LABEL_BITS, TAGGED, EtherType, Priority, Reg, Table
+from app.core.verdicts import NEW, TRACKED
 
-TRACKED = (CtState.TRACKED, CtState.TRACKED)
-NEW = (CtState.TRACKED | CtState.NEW, CtState.TRACKED | CtState.NEW)
-ICMP6, SOLICITATION, ADVERTISEMENT = 58, 135, 136
 EVERY_BIT = (1 << 128) - 1
 IPV6_ORIGINAL = "ct_ipv6_src"  # not one of FIELDS: no flow of ours matches it, `resubmit(,T,ct)` relies on it
 
@@ -123,12 +122,8 @@ NEEDS = (
         flow(
             Table.ND,
             Priority.OWN,
-            eth_type=EtherType.IPV6,
-            ip_proto=ICMP6,
-            icmpv6_type=SOLICITATION,
-            icmpv6_code=0,
-            nw_ttl=255,
-            ip_frag=WHOLE,
+            **icmp6(Icmp6.SOLICITATION),
+            **GENUINE,
             ipv6_nd_target=1,
             ipv6_nd_sll=1,
         ),
@@ -139,9 +134,7 @@ NEEDS = (
         flow(
             Table.ND,
             Priority.OWN,
-            eth_type=EtherType.IPV6,
-            ip_proto=ICMP6,
-            icmpv6_type=ADVERTISEMENT,
+            **icmp6(Icmp6.ADVERTISEMENT),
             icmpv6_code=0,
             ipv6_nd_target=1,
             ipv6_nd_tll=1,

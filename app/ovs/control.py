@@ -10,6 +10,7 @@ import stat
 from collections.abc import Collection, Mapping
 from pathlib import Path
 
+from app import green
 from app.core.flushes import Zone
 from app.ovs import rpc, threads, zones
 from app.ovs.zones import Use
@@ -30,11 +31,11 @@ class Control:
 
     def __init__(self, path: str) -> None:
         self.path = path
-        self._turn = threads.Semaphore(1)
+        self._turn = green.Semaphore(1)
 
     def ask(self, command: str, *arguments: str, seconds: float = SECONDS, most_bytes: int = rpc.MOST_BYTES) -> str:
         """Run a command, as `ovs-appctl COMMAND ARGUMENT...` does, and give what it says."""
-        with threads.Timeout(seconds + 1, ControlTrouble("ovs-vswitchd has not answered in time")), self._turn:
+        with green.Timeout(seconds + 1, ControlTrouble("ovs-vswitchd has not answered in time")), self._turn:
             return threads.aside(self._ask, command, arguments, seconds, most_bytes)
 
     def datapath(self, type: str | None = None) -> str:

@@ -12,6 +12,7 @@ import ovs.poller
 import ovs.stream
 from ovs.db.idl import Transaction
 
+from app import green
 from app.ovs import rows, rpc, threads, zones
 from app.ovs.facts import Snapshot
 from app.ovs.zones import Operation, Wish
@@ -53,9 +54,9 @@ class Database:
 
     def wait(self) -> bool:
         """Wait for the first snapshot; whether there is one. A big one that is on its way is waited for longer."""
-        with threads.Timeout(SECONDS, False):
+        with green.Timeout(SECONDS, False):
             self._tried.wait()
-        with threads.Timeout(LOADING if self.reached else 0, False):
+        with green.Timeout(LOADING if self.reached else 0, False):
             self._tried.wait()
         return self.snapshot is not None
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection, Mapping
 
+from app import green
 from app.core.flushes import Zone
 from app.ovs import threads
 from app.ovs.control import Control, ControlTrouble
@@ -80,7 +81,7 @@ class Keeper:
         if self.control is None and not self.limit_trouble:
             return {zone: Use(self._wishes[zone].limit, None) for zone in zones if zone in self._wishes}
         control = self._reachable()
-        with threads.Timeout(seconds, ControlTrouble("no answer in time")):
+        with green.Timeout(seconds, ControlTrouble("no answer in time")):
             found = control.limits(self._datapath(control), zones, seconds)
         return {zone: use._replace(limit=use.limit % NEVER_REACHED) for zone, use in found.items()}
 
@@ -115,11 +116,11 @@ class Keeper:
         failures = 0
         while not self._closed:
             if failures:
-                with threads.Timeout(RETRY[min(failures, len(RETRY)) - 1], False):
+                with green.Timeout(RETRY[min(failures, len(RETRY)) - 1], False):
                     self._wake.wait()
             else:
                 self._wake.wait()
-            threads.sleep(GATHER)
+            green.sleep(GATHER)
             self._wake = threads.Event()
             if not self._closed:
                 failures = 0 if self._apply() else failures + 1

@@ -1,6 +1,6 @@
 """Native threads beside the hub: for what computes long, or talks by a library that waits in its own way.
 
-The one place of this package that knows the hub; the green things that others here need are passed on.
+The one place of this package that knows the hub; green things that `app.green` does not have are passed on.
 """
 
 from __future__ import annotations
@@ -13,15 +13,14 @@ from typing import Any, TypeVar
 
 import ovs.db.idl
 import ovs.poller
-from eventlet import Timeout, hubs, patcher, sleep
+from eventlet import hubs, patcher
 from eventlet import spawn as green
 from eventlet.event import Event
 from eventlet.hubs import poll
-from eventlet.semaphore import Semaphore
 
 from app.ovs import fast_json
 
-__all__ = ["Bell", "Event", "Semaphore", "Timeout", "aside", "green", "native", "prepare_ovs", "sleep"]
+__all__ = ["Bell", "Event", "aside", "green", "native", "prepare_ovs"]
 
 T = TypeVar("T")
 threading = patcher.original("threading")

@@ -8,6 +8,7 @@ import eventlet
 
 eventlet.monkey_patch()
 
+from app import green  # noqa: E402
 from app.ovs import database, threads  # noqa: E402
 
 
@@ -17,7 +18,7 @@ def main(remote: str, *files: str) -> None:
         database.trust(*files)
     there = database.Database(remote, lambda: None)
     while there.snapshot is None and there.trouble == database.NOT_YET:
-        threads.sleep(0.02)
+        green.sleep(0.02)
     print(there.snapshot.bridges[0].name if there.snapshot else there.trouble)
 
 

@@ -15,6 +15,7 @@ from pathlib import Path
 
 import pytest
 
+from app import green
 from app.ovs import threads
 from app.ovs.control import Control, ControlTrouble
 
@@ -115,7 +116,7 @@ def test_an_answer_that_does_not_come_is_not_waited_for_long_and_the_hub_goes_on
 
     def tick() -> None:
         while len(ticks) < 1000:
-            threads.sleep(0.01)
+            green.sleep(0.01)
             ticks.append(1)
 
     threads.green(tick)
@@ -142,11 +143,11 @@ def test_one_question_is_asked_at_a_time(vswitchd, control):
         threads.green(ask, 1.0)
     end = time.monotonic() + 10
     while not vswitchd.asked:
-        threads.sleep(0.01)
-    threads.sleep(0.1)
+        green.sleep(0.01)
+    green.sleep(0.1)
     assert len(vswitchd.asked) == 1
     while len(outcome) < 3 and time.monotonic() < end:
-        threads.sleep(0.05)
+        green.sleep(0.05)
     assert len(outcome) == 3, "those who waited for their turn do not wait for ever"
 
 

@@ -12,6 +12,7 @@ from typing import Any
 
 import pytest
 
+from app import green
 from app.ovs import rows, threads
 from app.ovs.database import NOT_YET, Database
 from app.ovs.zones import Wish
@@ -53,7 +54,7 @@ def eventually(what: Callable[[], Any], seconds: float = 10.0) -> Any:
     """As `tests.switch.site.eventually`, but the hub runs meanwhile."""
     end = time.monotonic() + seconds
     while not (answer := what()) and time.monotonic() < end:
-        threads.sleep(0.02)
+        green.sleep(0.02)
     return answer
 
 
@@ -137,7 +138,7 @@ def test_a_connection_that_was_closed_leaves_no_file_open(ovsdb):
             there = Database(remote, lambda: None)
             assert eventually(lambda there=there: there.trouble != NOT_YET)
             there.close()
-        threads.sleep(0.2)
+        green.sleep(0.2)
 
     connect_and_close()
     gc.collect()
@@ -178,7 +179,7 @@ def test_the_hub_goes_on_while_a_big_database_is_read(ovsdb, database, monkeypat
     monkeypatch.setattr(rows.Reader, "snapshot", slowly)
     ovsdb.vsctl("set-fail-mode", "br0", "secure")
     while database.snapshot.bridge(DPID).fail_mode != "secure":
-        threads.sleep(0.005)
+        green.sleep(0.005)
         ticks.append(time.monotonic())
     assert len(ticks) > 10
 
