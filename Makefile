@@ -39,8 +39,9 @@ bench: setup  ## the benchmarks
 mutants: setup  ## break the compiler on purpose and see the tests notice
 	@$(PYTHON) -m tests.mutants $(ARGS)
 
-docs: setup  ## write docs/pipeline.md and etc/ovswarden.conf.sample from what the code declares
+docs: setup  ## write docs/pipeline.md, the end of docs/cli.md and etc/ovswarden.conf.sample from what the code declares
 	@$(PYTHON) -m $(DOCS)
+	@$(PYTHON) -m cli.reference
 	@.venv/bin/oslo-config-generator --namespace ovswarden --wrap-width 100 --output-file etc/ovswarden.conf.sample
 
 setup:  ## what is missing: Debian packages and .venv

@@ -8,30 +8,40 @@ from typing import Any, TypeVar
 
 import structlog
 
-from app import green
-from app.bridge import Bridge
+from app import aside, green
+from app.bridges.bridge import Bridge
+from app.bridges.hygiene import Handovers
+from app.bridges.line import Datapath
+from app.bridges.rounds import Rounds
+from app.bridges.tracking import Tracking
+from app.clock import utc_now
 from app.core import trace as tracing
 from app.core.audit import Findings
 from app.core.connections import Listing
 from app.core.flushes import Tuple, Zone
 from app.core.inventory import Inventory, Write
+from app.core.preview import Preview, preview
+from app.core.problems import Moved
+from app.core.reach.assertions import JUDGED_AT_ONCE, TooMuchToJudge, keeping, rehearse
 from app.core.trace import Question, Trace
 from app.core.values import Port, Switch
-from app.events import Events
-from app.hygiene import Handovers
-from app.line import Datapath
+from app.errors import TooManyFlows
+from app.observing.pulse import MeasuredStore
+from app.observing.telemetry import Telemetry
 from app.openflow import switch_io
 from app.ovs.surroundings import Surroundings
+from app.plans import Plans
+from app.records import Also, Page, Prepared, Reply, Search
 from app.refusals import Refusals
-from app.rounds import Rounds
-from app.service import Drift, NotConnected, PortStatus, SwitchStatus, ZoneUse
+from app.service import Drift, NotConnected, PortStatus, SwitchStatus, Unavailable, ZoneUse
 from app.settings import Settings
 from app.store import Store
 from app.store.committer import Committer
-from app.tracking import Tracking
+from app.why.explaining import Explaining
 
 LOG = structlog.get_logger(__name__)
 T = TypeVar("T")
+JUDGINGS = 3  # of a change's assertions, while others write
 
 
 class Controller:
@@ -42,14 +52,25 @@ class Controller:
         self._store = store
         self.default_limits = settings.limits
         self.inventory: Inventory = store.load(settings.zone_rest)
-        self._committer = Committer(store, self.inventory, self._committed)
+        measured = MeasuredStore(store)
+        self.plans = Plans()
+        self._committer = Committer(measured, self.inventory, self._committed)
         self._bridges: dict[str, Bridge] = {}
         self._surroundings = Surroundings(settings, self.inventory)
         self._handovers = Handovers()
         self._tracking = Tracking(self.inventory, self._bridges)
         self._progress = green.Event()
-        self.events = Events()
+        self._telemetry = Telemetry(
+            settings, self.inventory, self._bridges, measured, store.path, self.port_status, self._tracking.zone_use
+        )
+        self.events, self.observed = self._telemetry.events, self._telemetry.observed
+        self.meters, self.metrics = self._telemetry.meters, self._telemetry.metrics
+        self._telemetry.start()
         self._refusals = Refusals(self.events)
+        self.explaining = Explaining(
+            self.inventory, self._bridges, self.events, lambda dpid: self.meters.disagreements.add(dpid)
+        )
+        self.explaining.sample(settings.drop_samples)
         Rounds(lambda: list(self._bridges.values())).start()
 
     # -- the switches' events; none of them waits
@@ -101,8 +122,69 @@ class Controller:
 
     # -- app.service.Firewall
 
-    def write(self, change: Callable[[Inventory, str], T]) -> T:
-        return self._committer.write(change)
+    def write(self, change: Callable[[Inventory, str], T], also: Also | None = None) -> T:
+        if self._settings.flow_limit:
+            self.preview(change, with_reach=False, told=lambda found: None)  # a result may be such as no pipe takes
+        try:
+            return self._committer.write(keeping(change, JUDGED_AT_ONCE), also)
+        except TooMuchToJudge:
+            return self._write_judged(change, also)
+
+    def place(self, prepared: Prepared, also: Also | None = None) -> Any:
+        if self._settings.flow_limit:
+            self.preview(lambda copy, now: _redone(copy, prepared), with_reach=False, told=lambda found: None)
+        return self._committer.place(prepared, also)
+
+    def _write_judged(self, change: Callable[[Inventory, str], T], also: Also | None) -> T:
+        """Judge its assertions beside the hub; after some tries in which others wrote meanwhile, on it."""
+        for _ in range(JUDGINGS):
+            revision, now = self.inventory.revision, utc_now()
+            aside.aside(lambda now=now: rehearse(self.inventory, change, now))  # type: ignore[misc]
+            try:
+                return self._committer.write(keeping(change, judged_at=revision), also)
+            except Moved:
+                continue
+        return self._committer.write(keeping(change), also)
+
+    def preview(
+        self,
+        change: Callable[[Inventory, str], Any],
+        with_reach: bool = True,
+        told: Callable[[Preview], Any] = lambda found: found,
+        seconds: float = 20,
+    ) -> Any:
+        inventory, now = self.inventory, utc_now()
+        bridges = dict(self._bridges)
+
+        def compute() -> Any:
+            for bridge in bridges.values():
+                bridge.catch_up()
+            programs = {dpid: bridge.program for dpid, bridge in bridges.items()}
+            found = preview(inventory, programs, change, now, with_reach)
+            self._check_flows(found)
+            return told(found)
+
+        return aside.aside(compute, seconds)
+
+    def _check_flows(self, found: Preview) -> None:
+        """A switch that has too many already may still lose some."""
+        limit = self._settings.flow_limit
+        beyond = [
+            {"switch": dpid, "now": flows.before, "after": flows.total, "limit": limit}
+            for dpid, flows in sorted(found.flows.items())
+            if limit and flows.total > max(limit, flows.before)
+        ]
+        if beyond:
+            raise TooManyFlows(beyond)
+
+    def aside(self, function: Callable[[], T], seconds: float = 20) -> T:
+        return aside.aside(function, seconds)
+
+    def entries(self, search: Search) -> Page:
+        return green.in_thread(self._store.entries, search)
+
+    def reply(self, owner: str, key: str, now: str) -> Reply | None:
+        return green.in_thread(self._store.reply, owner, key, now)
 
     def wait(self, revision: int, seconds: float) -> list[str]:
         end = time.monotonic() + seconds
@@ -201,13 +283,18 @@ class Controller:
         return self._tracking.zones_by_switch(tenant)
 
     def connections(self, dpid: str, zone: Zone, is_fresh: bool = False) -> Listing:
-        return self._tracking.connections(dpid, zone, is_fresh)
+        try:
+            return self._tracking.connections(dpid, zone, is_fresh)
+        except Unavailable:
+            self.meters.unread.add(dpid)
+            raise
 
     def zone_use(self, dpid: str, zones: Collection[int]) -> dict[int, ZoneUse]:
         return self._tracking.zone_use(dpid, zones)
 
     def flush(self, dpid: str, zone: Zone, which: Sequence[Tuple] | None = None) -> None:
         self._tracking.flush(dpid, zone, which)
+        self._telemetry.flushed(zone, which)
 
     def ready(self) -> dict[str, str]:
         refusal = self._committer.refusal
@@ -220,9 +307,17 @@ class Controller:
         self._handovers.follow(writes)
         for bridge in self._bridges.values():
             bridge.follow(writes, revision)
+        self._telemetry.follow(writes, revision)
         self._notify()
 
     def _notify(self) -> None:
         """Wake everybody who waits for a revision."""
         progress, self._progress = self._progress, green.Event()
         progress.set()
+        self._telemetry.progress()
+
+
+def _redone(copy: Inventory, prepared: Prepared) -> None:
+    if copy.revision != prepared.base:
+        raise Moved
+    copy.redo(prepared.writes, prepared.revision)

@@ -15,11 +15,44 @@ OPTIONS = (
         "rest_listen",
         default="127.0.0.1:8080",
         help="Address and port of the REST API: host:port, [IPv6]:port, or empty for none. Port 0: any "
-        "free one. There is no TLS here: beyond the loopback address, put a proxy in front.",
+        "free one. Beyond the loopback address set rest_certificate, or put a proxy with TLS in front.",
     ),
     cfg.StrOpt(
         "rest_socket",
-        help="Absolute path of a unix socket on which the REST API listens too. Off unless set.",
+        help="Absolute path of a unix socket on which the REST API listens too. Root needs no token there. Off unless "
+        "set.",
+    ),
+    cfg.ListOpt(
+        "rest_socket_users",
+        default=[],
+        help="Users, by name or number, who need no token on rest_socket either, and may do everything; separated by "
+        "commas. With any, every user may connect to it, and the others need a token.",
+    ),
+    cfg.StrOpt("rest_private_key", help="Absolute path of the private key (PEM) of rest_certificate."),
+    cfg.StrOpt(
+        "rest_certificate",
+        help="Absolute path of the certificate (PEM) of the REST API, followed by those that lead to its authority. "
+        "With it rest_listen speaks TLS only. The files are read again when they change.",
+    ),
+    cfg.StrOpt(
+        "rest_client_ca",
+        help="Absolute path of the certificates (PEM) of those who may have signed certificates of clients. With it, "
+        "a client that shows a certificate whose name stands for a token needs no other token.",
+    ),
+    cfg.BoolOpt(
+        "require_if_match",
+        default=False,
+        help="Whether PUT, PATCH and DELETE of something that is there need If-Match (or revision in the body).",
+    ),
+    cfg.IntOpt(
+        "write_rate",
+        default=50,
+        min=0,
+        max=100_000,
+        help="How many writes per second each caller of the REST API may go on with. 0: as many as it likes.",
+    ),
+    cfg.IntOpt(
+        "write_burst", default=200, min=1, max=1_000_000, help="How many of them may come at once after a pause."
     ),
     cfg.StrOpt(
         "state_dir",
@@ -48,6 +81,14 @@ OPTIONS = (
         default=[],
         help="Ethertypes, besides ARP, IPv4, IPv6 and RARP, that ports may send and receive: hexadecimal numbers, "
         "separated by commas. No rule applies to them, only the guard of the MAC address. Example: 0x88cc",
+    ),
+    cfg.IntOpt(
+        "flow_limit",
+        default=0,
+        min=0,
+        max=10_000_000,
+        help="How many flows a switch may want. A change that would take one beyond is refused; so every change is "
+        "computed beforehand, which costs some 10 ms each. 0: no limit.",
     ),
     cfg.IntOpt("max_switches", default=64, min=1, max=4096, help="How many switches may be connected at once."),
     cfg.ListOpt(
@@ -113,6 +154,39 @@ OPTIONS = (
         min=0,
         max=DAY,
         help="How many seconds pass between two comparisons of all flows of a switch with what is wanted. 0: none.",
+    ),
+    cfg.IntOpt(
+        "watch_interval",
+        default=10,
+        min=0,
+        max=3600,
+        help="How many seconds pass between two looks at what a switch has dropped and how full its zones are. 0: "
+        "nobody looks, and events, /v1/drops, /v1/usage and metrics of it stay empty.",
+    ),
+    cfg.IntOpt(
+        "drop_samples",
+        default=0,
+        min=0,
+        max=3600,
+        help="How many seconds pass between two looks at what the datapaths drop, for the log and /v1/drop-samples. "
+        "Each look lists all flows of a datapath through the control socket, which keeps ovs-vswitchd's main thread "
+        "meanwhile. 0: nobody looks.",
+    ),
+    cfg.BoolOpt("metrics_open", default=False, help="Whether /metrics of the REST API is answered without a token."),
+    cfg.IntOpt(
+        "audit_days",
+        default=90,
+        min=1,
+        max=3650,
+        help="How many days the entries of the REST API's audit log are kept.",
+    ),
+    cfg.IntOpt(
+        "audit_size",
+        default=256,
+        min=1,
+        max=65_536,
+        help="How many MiB the audit log may take; beyond that the oldest entries go, however young they are. A start "
+        "reads all of the database once.",
     ),
     cfg.IntOpt(
         "rest_connections",

@@ -7,25 +7,51 @@ from dataclasses import dataclass, field
 from typing import Any, Literal, NamedTuple, Protocol, TypeVar
 
 from app.core.connections import Listing
+from app.core.explained import Checked, Count, Differences, DropSeen, Installed, PortUse
 from app.core.flushes import Tuple, Zone
 from app.core.inventory import Inventory
 from app.core.limits import Defaults
+from app.core.preview import Preview
 from app.core.trace import Question, Trace
 from app.core.values import Port
+from app.errors import AsideTooLong
 from app.events import TYPES as EVENT_TYPES
-from app.events import Events, Happened
+from app.events import Events, Following, Happened, Overflow, TooMany
+from app.observing.observed import Dropped, Fill, Observed
+from app.observing.tallies import Meters
+from app.plans import Plan, Plans
+from app.records import Also, Done, Entry, Note, Page, Prepared, Record, Reply, Search
 
 __all__ = [
     "EVENT_TYPES",
+    "Also",
+    "AsideTooLong",
+    "Done",
     "Drift",
+    "Dropped",
+    "Entry",
     "Events",
     "Feature",
+    "Fill",
     "Firewall",
+    "Following",
     "Happened",
+    "Meters",
     "NotConnected",
+    "Note",
+    "Observed",
+    "Overflow",
+    "Page",
+    "Plan",
+    "Plans",
     "PortStatus",
+    "Prepared",
+    "Record",
+    "Reply",
+    "Search",
     "StoreUnavailable",
     "SwitchStatus",
+    "TooMany",
     "Unavailable",
     "Unreachable",
     "ZoneUse",
@@ -128,19 +154,86 @@ class PortStatus:
     applied_revision: int = 0
 
 
+class Explanations(Protocol):
+    """What the switches themselves say when somebody wants to know why. All of it waits; `Unavailable` if a switch is
+    away, or does not tell."""
+
+    def check(self, trace: Trace, tenant: str) -> list[Checked]:
+        """A trace put to `ofproto/trace` of every switch that it leads over. Who contradicts is told of as an event."""
+
+    def port_flows(self, port: Port, dpid: str) -> list[Installed]:
+        """The flows that decide about a port on a switch, with the switch's counters."""
+
+    def port_use(self, port: Port, dpid: str) -> PortUse:
+        """How often each rule of a port's policy has decided on a switch, and when last."""
+
+    def resync(self, port: Port, dpid: str, seconds: float) -> tuple[int, bool]:
+        """Have the switch take a port's flows anew, in one step; how many, and whether it confirmed them in time."""
+
+    def switch_flows(self, dpid: str, table: int | None = None) -> list[Count]:
+        """The flows of a switch, or of one of its tables."""
+
+    @property
+    def drop_interval(self) -> int:
+        """Seconds between two looks at what the datapaths drop; 0: nobody looks."""
+
+    @property
+    def drops(self) -> Sequence[DropSeen]:
+        """What was dropped lately, the oldest first."""
+
+    def table_sizes(self, dpid: str) -> dict[int, tuple[int, int]]:
+        """The flows of each table of a switch that has any, and the packets that they have counted."""
+
+    def drift(self, dpid: str) -> Differences:
+        """What a switch holds otherwise than wanted. Nothing is mended."""
+
+
 class Firewall(Protocol):
     """The running firewall. Every method is called from a green thread; `write`, `wait` and `port_drops` block."""
 
     inventory: Inventory  # to be read between, and never across, anything that yields
     events: Events
+    observed: Observed
+    meters: Meters
     default_limits: Defaults
+    plans: Plans  # that were shown, to be carried out
+    explaining: Explanations
 
-    def write(self, change: Callable[[Inventory, str], T]) -> T:
+    def write(self, change: Callable[[Inventory, str], T], also: Also | None = None) -> T:
         """Run `change(inventory, now)` alone, make what it did durable, then return its result.
 
         All or nothing: what `change` raises is raised here and nothing has changed; so with `StoreUnavailable`.
-        `change` must not yield; `now` is the RFC 3339 time to give to `Inventory.put`.
+        `change` must not yield; `now` is the RFC 3339 time to give to `Inventory.put`. What `also` makes of the change
+        that was done becomes durable together with it.
         """
+
+    def place(self, prepared: Prepared, also: Also | None = None) -> Any:
+        """As `write`, of what a change did to a copy: nothing is computed, checked or judged again, so that the hub is
+        not held however much it is. `Moved` if anything was written since the copy was made.
+        """
+
+    def entries(self, search: Search) -> Page:
+        """A page of the audit log. Waits; `StoreUnavailable` if it cannot be read, as with `reply`."""
+
+    def reply(self, owner: str, key: str, now: str) -> Reply | None:
+        """The answer that a caller got under an idempotency key, if it is not older than a day. Waits."""
+
+    def preview(
+        self,
+        change: Callable[[Inventory, str], Any],
+        with_reach: bool = True,
+        told: Callable[[Preview], Any] = lambda found: found,
+        seconds: float = 20,
+    ) -> Any:
+        """What `write(change)` would do now, as a `Preview`: what is written, flows by switch, who can reach whom; or
+        what `told` makes of that. Nothing is changed.
+
+        Computed beside the hub (`aside`), by `told` too; what comes back, `result` included, must be such that it can
+        be pickled. What they raise is raised here; so are `TooManyFlows`, and `AsideTooLong` after `seconds`.
+        """
+
+    def aside(self, function: Callable[[], T], seconds: float = 20) -> T:
+        """`function()`, computed beside the hub on the state as it is now: `app.aside.aside`."""
 
     def wait(self, revision: int, seconds: float) -> list[str]:
         """Wait until every connected switch has confirmed `revision`, at most `seconds`; the datapath ids that lag."""
@@ -185,6 +278,9 @@ class Firewall(Protocol):
 
         `Unavailable` if the switch does not do it; some of it may be done then.
         """
+
+    def metrics(self, is_openmetrics: bool) -> bytes:
+        """All metrics, as Prometheus text or OpenMetrics. Waits."""
 
     def ready(self) -> dict[str, str]:
         """What is not ready yet: component -> reason. Empty when everything is."""

@@ -4,6 +4,7 @@ start.
 
 from __future__ import annotations
 
+import pwd
 import re
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -22,6 +23,15 @@ GROUP = "ovswarden"
 # sockaddr_un holds 107 bytes and a zero (unix(7)).
 SOCKET_PATH_BYTES = 107
 TLS_OPTIONS = ("ovsdb_private_key", "ovsdb_certificate", "ovsdb_ca_cert")
+# What is of no use without what.
+REST_NEEDS = (
+    ("rest_certificate", "rest_private_key"),
+    ("rest_private_key", "rest_certificate"),
+    ("rest_client_ca", "rest_certificate"),
+    ("rest_certificate", "rest_listen"),
+    ("rest_socket_users", "rest_socket"),
+)
+REST_TLS_OPTIONS = ("rest_private_key", "rest_certificate", "rest_client_ca")
 ETHERTYPE = re.compile(r"0[xX][0-9a-fA-F]{1,8}")
 # IEEE 802.3: smaller numbers are lengths.
 ETHERTYPE_FIRST, ETHERTYPE_LAST = 0x0600, 0xFFFF
@@ -52,11 +62,19 @@ class Settings:
 
     rest_listen: Address | None
     rest_socket: str | None
+    rest_socket_users: tuple[int, ...]
+    rest_private_key: str | None
+    rest_certificate: str | None
+    rest_client_ca: str | None
+    require_if_match: bool
+    write_rate: int
+    write_burst: int
     state_dir: str
     uplinks: tuple[str, ...]
     local_is_uplink: bool
     keep_foreign_flows: bool
     guard_ethertypes: tuple[int, ...]
+    flow_limit: int
     max_switches: int
     switches: tuple[str, ...]
     ovsdb: str
@@ -69,6 +87,11 @@ class Settings:
     new_connections_burst: int
     zone_rest: int
     audit_interval: int
+    watch_interval: int
+    drop_samples: int
+    metrics_open: bool
+    audit_days: int
+    audit_size: int
     rest_connections: int
     log_level: Literal["debug", "info", "warning", "error"]
     log_format: Literal["json", "console"]
@@ -107,6 +130,7 @@ def read(conf: cfg.ConfigOpts) -> Settings:
     if values["rest_listen"] is None and values["rest_socket"] is None:
         raise _wrong("rest_listen", "", "without it rest_socket must be set, or nobody could reach the REST API")
     _check_tls(values)
+    _check_rest_tls(values)
     return Settings(**values)
 
 
@@ -118,6 +142,14 @@ def _check_tls(values: dict[str, Any]) -> None:
         raise _wrong(given[0], values[given[0]], f"without {' and '.join(missing)} it is of no use")
     if missing and values["ovsdb"].startswith("ssl:"):
         raise _wrong("ovsdb", values["ovsdb"], f"it needs {', '.join(missing)}")
+
+
+def _check_rest_tls(values: dict[str, Any]) -> None:
+    """What nobody would notice to be missing: a client without a certificate is let in with a token."""
+    for name, other in REST_NEEDS:
+        if values[name] and not values[other]:
+            said = values[name] if isinstance(values[name], str) else list(map(str, values[name]))
+            raise _wrong(name, said, f"without {other} it is of no use")
 
 
 def _value(conf: cfg.ConfigOpts, name: str) -> Any:
@@ -155,6 +187,18 @@ def _parse_optional_path(text: str | None) -> str | None:
     return parse_path(text) if text else None
 
 
+def _parse_users(words: list[str]) -> tuple[int, ...]:
+    return tuple(dict.fromkeys(_user(word) for word in words))
+
+
+def _user(word: str) -> int:
+    """A user's number. One that is not known here would be nobody's now and somebody's later."""
+    try:
+        return int(word) if word.isascii() and word.isdigit() else pwd.getpwnam(word).pw_uid
+    except KeyError:
+        raise ValueError(f"there is no user {word}") from None
+
+
 def _parse_switches(words: list[str]) -> tuple[str, ...]:
     return tuple(dict.fromkeys(parse_datapath_id(word) for word in words))
 
@@ -189,6 +233,7 @@ PARSERS: dict[str, Callable[[Any], Any]] = {
     "guard_ethertypes": _parse_ethertypes,
     "switches": _parse_switches,
     "ovsdb": parse_remote,
-    **dict.fromkeys(TLS_OPTIONS, _parse_optional_path),
+    **dict.fromkeys((*TLS_OPTIONS, *REST_TLS_OPTIONS), _parse_optional_path),
+    "rest_socket_users": _parse_users,
     "control_socket": parse_control_socket,
 }

@@ -20,6 +20,7 @@ from os_ken.ofproto import ofproto_v1_3, ofproto_v1_4
 from app import logs, settings
 from app.controller import Controller
 from app.heap import keep_collections_short
+from app.records import Retention
 from app.store import Store
 from app.version import versions
 from rest.server import Server
@@ -31,6 +32,10 @@ settings.register(cfg.CONF)
 STOP_SECONDS = 3.0  # of the five that a stop may take
 
 
+def _retention(wanted: settings.Settings) -> Retention:
+    return Retention(wanted.audit_days, wanted.audit_size << 20)
+
+
 class StatefulFirewall(app_manager.OSKenApp):  # type: ignore[misc]
     """Spoof guard and stateful firewall for every bridge that connects."""
 
@@ -40,7 +45,7 @@ class StatefulFirewall(app_manager.OSKenApp):  # type: ignore[misc]
         super().__init__(*args, **kwargs)
         wanted = settings.read(cfg.CONF)
         logs.set_up(wanted.log_level, wanted.log_format)
-        self._controller = Controller(wanted, Store.open(wanted.state_dir))
+        self._controller = Controller(wanted, Store.open(wanted.state_dir, retention=_retention(wanted)))
         harden.admit(self._controller.admits)
         self._server = Server(self._controller, Tokens.open(wanted.state_dir), wanted, versions())
         keep_collections_short()

@@ -18,6 +18,13 @@ NEW_IN_BINDING = {"tag": None}
 NEW_IN_TENANT = {"limits": {"connections": None, "new_per_second": None, "burst": None, "timeouts": []}}
 NEW_IN_SWITCH = {"ovsdb": None, "control_socket": None}
 NEW_IN_BINDING_3 = {"iface_id": None}
+# By kind, the members of values that schema 4 has and schema 3 had not, with what they say.
+NEW_IN_4: dict[str, Document] = {
+    "tenant": {"quota": {"ports": None, "groups": None, "rules": None, "address_groups": None}, "owner": ""},
+    "group": {"owner": ""},
+    "address_group": {"owner": ""},
+    "port": {"owner": ""},
+}
 
 
 def to_schema_2(kind: str, body: Document) -> Document:
@@ -40,6 +47,14 @@ def to_schema_3(kind: str, body: Document) -> Document:
     return body
 
 
+def to_schema_4(kind: str, body: Document) -> Document:
+    """Tenants had no quota, and nothing was kept by a declared configuration."""
+    value = body.get("value")
+    if kind in NEW_IN_4:
+        return body | {"value": _with(value, NEW_IN_4[kind])}
+    return body
+
+
 def _with(value: Any, members: Document) -> Any:
     return members | value if isinstance(value, dict) else value
 
@@ -53,4 +68,4 @@ def _inside(value: Any, member: str, change: Callable[[Any], Any]) -> Any:
 
 
 # Step n (from 1) takes (kind, document of schema n) to the document of schema n + 1. Both without their "schema".
-UPGRADES: tuple[Upgrade, ...] = (to_schema_2, to_schema_3)
+UPGRADES: tuple[Upgrade, ...] = (to_schema_2, to_schema_3, to_schema_4)

@@ -1,4 +1,4 @@
-"""``python -m benchmarks [connect|hub|groups|stateless|scan|faults]``, as root: see docs/performance.md."""
+"""``python -m benchmarks [connect|hub|rest|groups|stateless|scan|faults]``, as root: see docs/performance.md."""
 
 from __future__ import annotations
 
@@ -8,13 +8,13 @@ import tempfile
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 
-from benchmarks import connect, faults, flood, full_zone, fuzz, groups, hub, report, scan, stateless
+from benchmarks import connect, faults, flood, full_zone, fuzz, groups, hub, report, rest, scan, stateless
 from benchmarks.report import Row
 from benchmarks.site import Site, site
 from benchmarks.world import World
 from topology import SwitchError, isolated
 
-BIG = ("connect", "hub")  # they share a switch, in this order
+BIG = ("connect", "hub", "rest")  # they share a switch, in this order
 ALL = (*BIG, "groups", "stateless", "scan")
 TRIALS = ("faults", "flood", "crowd", "fuzz")  # they have a verdict, and last; only when they are named
 
@@ -34,10 +34,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
     which = chosen.which or ALL
     print(report.heading(), flush=True)
     with isolated(), tempfile.TemporaryDirectory(prefix="bench", dir="/tmp") as name:
-        directory = Path(name)
+        directory, kept = Path(name), True
         if set(BIG) & set(which):
             with site(directory / "big", World(chosen.ports, chosen.tenants)) as place:
-                _big(place, which)
+                kept = _big(place, which)
         if "groups" in which:
             with site(directory / "small", World(ports=1, tenants=1)) as place:
                 _groups(place)
@@ -52,10 +52,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
             "crowd": lambda: _crowd(directory / "crowd", chosen.connections),
             "fuzz": lambda: _fuzz(directory / "fuzz", chosen.minutes, chosen.seed),
         }
-        return max((int(not work()) for name, work in trials.items() if name in which), default=0)
+        verdicts = [kept, *(work() for name, work in trials.items() if name in which)]
+        return int(not all(verdicts))
 
 
-def _big(place: Site, which: Sequence[str]) -> None:
+def _big(place: Site, which: Sequence[str]) -> bool:
     if "connect" in which:
         _show("connect", connect.report(place, connect.run(place)))
     else:
@@ -64,6 +65,10 @@ def _big(place: Site, which: Sequence[str]) -> None:
         connect.connected(place, place.connect())
     if "hub" in which:
         _show("hub", hub.report(place, hub.run(place)))
+    crowds = list(rest.run(place)) if "rest" in which else []
+    if crowds:
+        _show("rest", rest.report(place, crowds), rest.COLUMNS)
+    return _kept(rest.broken(crowds))
 
 
 def _groups(place: Site) -> None:
@@ -95,9 +100,7 @@ def _faults(directory: Path, only: Sequence[str], seconds: float) -> bool:
 def _flood(directory: Path, seconds: float) -> bool:
     found = flood.run(directory, flood.Size(seconds))
     _show("flood", flood.report(found), flood.COLUMNS)
-    for text in (wrong := flood.broken(found)):
-        print(f"WRONG: {text}", flush=True)
-    return not wrong
+    return _kept(flood.broken(found))
 
 
 def _crowd(directory: Path, connections: int) -> bool:
@@ -110,6 +113,12 @@ def _fuzz(directory: Path, minutes: float, seed: int) -> bool:
     result = fuzz.run(directory, 60 * minutes, seed)
     _show("fuzz", fuzz.report(result), fuzz.COLUMNS)
     return not result.wrong
+
+
+def _kept(wrong: Sequence[str]) -> bool:
+    for text in wrong:
+        print(f"WRONG: {text}", flush=True)
+    return not wrong
 
 
 def _show(title: str, rows: Iterable[Row], columns: Row = report.STALLS) -> None:

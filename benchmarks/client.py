@@ -10,6 +10,10 @@ from collections.abc import Iterable, Sequence
 from typing import Any
 
 
+class Overloaded(RuntimeError):
+    """503: too much is being asked at once."""
+
+
 class Client:
     """One kept connection. `ask` gives the parsed answer; anything but a success raises RuntimeError."""
 
@@ -22,7 +26,8 @@ class Client:
         answer = self._connection.getresponse()
         content = answer.read()
         if not 200 <= answer.status < 300:
-            raise RuntimeError(f"{method} {path}: {answer.status} {content.decode()}")
+            refused = Overloaded if answer.status == 503 else RuntimeError
+            raise refused(f"{method} {path}: {answer.status} {content.decode()}")
         return json.loads(content) if content else None
 
     def timed(self, method: str, path: str, body: Any = None) -> float:

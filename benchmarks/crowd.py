@@ -1,6 +1,9 @@
 """Many REST clients that read and write without pause, in a process of their own.
 
-python -m benchmarks.crowd HOST PORT TOKEN_FILE CLIENTS TENANTS    until SIGTERM; then seconds per request, as JSON
+python -m benchmarks.crowd HOST PORT TOKEN_FILE CLIENTS TENANTS
+
+until SIGTERM; then seconds per request, as JSON. Who is told that too much is asked waits a second, as Retry-After
+says.
 """
 
 from __future__ import annotations
@@ -9,11 +12,12 @@ import json
 import signal
 import sys
 import threading
+import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from benchmarks.client import Client
+from benchmarks.client import Client, Overloaded
 from benchmarks.world import DPID
 
 Request = tuple[str, str, Any]
@@ -41,14 +45,19 @@ def main() -> None:
     host, port, token, clients, tenants = sys.argv[1:]
     stop = threading.Event()
     signal.signal(signal.SIGTERM, lambda *_: stop.set())
-    taken: dict[str, list[float]] = {"GET": [], "PUT": []}
+    taken: dict[str, list[float]] = {"GET": [], "PUT": [], "refused": []}
 
     def work(number: int) -> None:
         client = Client((host, int(port)), Path(token).read_text().strip())
         for method, path, body in requests(number, int(tenants)):
             if stop.is_set():
                 break
-            taken[method].append(client.timed(method, path, body))
+            began = time.perf_counter()
+            try:
+                taken[method].append(client.timed(method, path, body))
+            except Overloaded:
+                taken["refused"].append(time.perf_counter() - began)
+                stop.wait(1)
         client.close()
 
     threads = [threading.Thread(target=work, args=(number,)) for number in range(int(clients))]

@@ -17,6 +17,7 @@ from topology.controller import MANAGER, Controller
 
 SPARE = 32  # switch ports that no port is bound to at first
 UPLINK = "uplink0"
+CLIENTS_MOST = 256  # REST clients that are served at once
 OPENFLOW = 6653
 OBSERVER = "benchmarks/observer.py"
 
@@ -88,7 +89,7 @@ def site(directory: Path, world: World) -> Iterator[Site]:
             directory,
             uplinks=[UPLINK],
             openflow=OPENFLOW,
-            settings={"log_format": "json"},
+            settings={"log_format": "json", "rest_connections": str(CLIENTS_MOST)},
             command=(str(MANAGER), OBSERVER),
             environment={"OVSWARDEN_MARKS": str(marks.marks)},
         )

@@ -13,6 +13,7 @@ import sys
 import tempfile
 from pathlib import Path
 
+from demo import shop
 from topology import labs, matrix
 from topology.controller import Controller, ControllerError
 from topology.fabric import realise
@@ -42,8 +43,13 @@ def main() -> int:
 def _run(directory: Path, once: bool) -> int:
     print("starting the controller: osken-manager app/stateful_fw.py", flush=True)
     switch = directory / "switch"
-    sockets = {"ovsdb": f"unix:{switch}/db.sock", "control_socket": f"{switch}/vswitchd.ctl"}
-    controller = Controller(directory, labs.SEED.uplinks, REST, OPENFLOW, settings=sockets)
+    settings = {
+        "ovsdb": f"unix:{switch}/db.sock",
+        "control_socket": f"{switch}/vswitchd.ctl",
+        "rest_socket": f"{directory}/api.sock",
+        "watch_interval": "2",  # what is dropped and how full zones are, soon
+    }
+    controller = Controller(directory, labs.SEED.uplinks, REST, OPENFLOW, settings=settings)
     with controller, realise(labs.SEED, f"tcp:127.0.0.1:{OPENFLOW}", switch) as fabric:
         controller.wait_connected()
         controller.load(json.loads(POLICY.read_text()))
@@ -53,19 +59,39 @@ def _run(directory: Path, once: bool) -> int:
         good = matrix.holds(outcomes)
         if once:
             return 0 if good else 1
-        print(_curl_lines(directory), flush=True)
-        signal.pause()
+        with shop.opened(controller, fabric):
+            print(_what_now(directory), flush=True)
+            signal.pause()
     return 0
 
 
-def _curl_lines(directory: Path) -> str:
+def _what_now(directory: Path) -> str:
     base = f"http://{REST[0]}:{REST[1]}"
-    return f"""In another terminal:
+    commands = Path(sys.executable).parent
+    here = f"$PWD/{_relative(commands)}" if commands.is_relative_to(Path.cwd()) else str(commands)
+    return f"""A third tenant is there: {_relative(shop.DECLARED)}. The dashboard, and the token to log in:
+
+  {base}/ui
+  cat {directory}/state/admin.token
+
+In another terminal, in this directory:
+
+  export OVSWARDEN_SOCKET={directory}/api.sock PATH="{here}:$PATH"
+  ovswarden trace shop/web-1 db-1 tcp/22           # why was this connection refused?
+  ovswarden matrix -t shop --by port --to db-1     # what may reach this VM?
+  ovswarden status                                 # is every switch up to date?
+  ovswarden limits                                 # who is near a limit?
+  ovswarden changes -t shop                        # what changed in the last hour?
+
+or by curl:
 
   T="Authorization: Bearer $(cat {directory}/state/admin.token)"
+  curl -sH "$T" '{base}/v1/tenants/shop/trace?src=web-1&dst=db-1&proto=tcp&dport=22'
+  curl -sH "$T" '{base}/v1/tenants/shop/reachability?by=port&to=db-1&outside=true'
   curl -sH "$T" {base}/v1/switches
-  curl -sH "$T" '{base}/v1/tenants/red/trace?src=ip:192.168.0.254&dst=vm1&proto=tcp&dport=8080'
-  curl -sH "$T" '{base}/v1/tenants/red/conntrack'
+  curl -sH "$T" {base}/v1/usage
+  curl -sH "$T" '{base}/v1/audit?since=1h&tenant=shop'
+  curl -sH "$T" {base}/v1/tenants/shop/conntrack
   curl -sH "$T" -X PUT '{base}/v1/tenants/red/groups/ssh/rules/alt?wait=5s' -H 'Content-Type: application/json' \\
        -d '{{"direction": "ingress", "protocol": "tcp", "port_min": 8080}}'
   curl -sH "$T" -X DELETE '{base}/v1/tenants/red/groups/ssh/rules/alt?wait=5s'

@@ -5,151 +5,213 @@ Nothing here knows how it is served: limits on time and concurrency come in from
 
 from __future__ import annotations
 
+import logging
 import re
 import secrets
 import time
 import traceback
-from collections.abc import Callable, Iterable, Mapping
-from contextlib import AbstractContextManager, nullcontext
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import dataclass, field, replace
 from http import HTTPStatus
-from typing import Any
+from typing import Any, cast
 from urllib.parse import quote
 
 import structlog
 from webob import Request
 
 from app.service import Firewall
+from rest import accounting, incoming
 from rest import query as queries
-from rest.exchange import Answer, Asking, Call, Pending, Written
-from rest.pretty import pretty
+from rest.access import permits
+from rest.access.gate import Access, Gate
+from rest.caller import ANYBODY, Caller
+from rest.exchange import Answer, Asking, Call, Pending, Stream, Written
+from rest.execution import Execution, Outcome
+from rest.origin import Origin
 from rest.problems import RETRY, TITLES, Failure, failure_of
-from rest.routes import JSON, MERGE_PATCH, TEXT, Route, find
+from rest.routes import JSON, TEXT, Route, find
+from rest.selection import selected, wanted
+from rest.shares import Part, Shared
 from rest.tokens import Tokens
-from rest.validation import unsupported
+from rest.views.pretty import encoded
 
 PROBLEM = "application/problem+json"
 REQUEST_ID = re.compile(r"[A-Za-z0-9._-]{8,64}")
-CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f]")
-WITH_BODY = ("PUT", "POST", "PATCH")
-OPEN_PATHS = ("/livez",)
-ACCEPT_HEADERS = {"PATCH": "Accept-Patch", "POST": "Accept-Post", "PUT": "Accept"}
+CALLER, REQUEST = "ovswarden.caller", "ovswarden.request_id"
+CONDITIONAL = ("PUT", "PATCH", "DELETE")
 ALWAYS = (("X-Content-Type-Options", "nosniff"), ("Cache-Control", "no-store"))
 
+LOGGER = logging.getLogger("rest")
 log = structlog.get_logger("rest")
 
 
 @dataclass(frozen=True, slots=True)
 class Limits:
-    """What one client may take from all. `slot` is entered round each handler and may raise `Failure`."""
+    """What one client may take from all. `slot` is entered round each handler and may raise `Failure`; so are, for a
+    tenant's callers, its part of those slots and its part of what is computed beside the hub."""
 
     body_bytes: int = 1 << 20
     slot: Callable[[], AbstractContextManager[Any]] = field(default=nullcontext)
     pause: Callable[[], None] = field(default=lambda: None)
+    handlers: Part = nullcontext
+    copies: Part = nullcontext
 
 
 class Application:
     """WSGI. `about` is what /version answers."""
 
     def __init__(
-        self, firewall: Firewall, tokens: Tokens, limits: Limits | None = None, about: Mapping[str, str] | None = None
+        self,
+        firewall: Firewall,
+        tokens: Tokens,
+        limits: Limits | None = None,
+        about: Mapping[str, str] | None = None,
+        access: Access | None = None,
     ) -> None:
-        self._firewall, self._tokens = firewall, tokens
+        self._firewall, self._gate = firewall, Gate(firewall, tokens, access)
         self._limits, self._about = limits or Limits(), dict(about or {})
+        self._execution = Execution()
 
     def __call__(self, environ: dict[str, Any], start_response: Callable[..., Any]) -> Iterable[bytes]:
         started = time.perf_counter()
         request = Request(environ)
         given = request.headers.get("X-Request-Id", "")
         request_id = given if REQUEST_ID.fullmatch(given) else f"req-{secrets.token_hex(8)}"
-        answer, content_type = self._answer(request, request_id)
-        body = _encoded(answer.body)
-        headers = [("X-Request-Id", request_id), *ALWAYS, *answer.headers.items()]
-        is_open = answer.status == 401 or environ.get("PATH_INFO") in OPEN_PATHS
-        if "X-Revision" not in answer.headers and not is_open:
+        environ[REQUEST] = request_id
+        with accounting.under(request_id=request_id):
+            answer, content_type = self._answer(request, request_id)
+        if isinstance(answer, Stream):
+            return self._streamed(request, answer, request_id, start_response)
+        body = encoded(answer.body)
+        headers = [("X-Request-Id", request_id), *{**dict(ALWAYS), **answer.headers}.items()]
+        if "X-Revision" not in answer.headers and _caller(environ) is not ANYBODY:
             headers.append(("X-Revision", str(self._firewall.inventory.revision)))
-        if answer.status != 204:
+        if answer.status not in (204, 304):
             headers += [("Content-Type", content_type), ("Content-Length", str(len(body)))]
-        _log(request, answer.status, request_id, time.perf_counter() - started)
+        seconds = time.perf_counter() - started
+        _log(request, answer.status, request_id, seconds)
+        accounting.count(self._firewall.meters, environ, answer.status, seconds)
         start_response(f"{answer.status} {TITLES.get(answer.status) or HTTPStatus(answer.status).phrase}", headers)
         return [body] if body and request.method != "HEAD" else []
 
-    def _answer(self, request: Request, request_id: str) -> tuple[Answer, str]:
+    def _streamed(
+        self, request: Request, stream: Stream, request_id: str, start_response: Callable[..., Any]
+    ) -> Iterable[bytes]:
+        """Its chunks one by one: the server closes them when the client is gone."""
+        request.environ["eventlet.minimum_write_chunk_size"] = 1
+        _log(request, 200, request_id, 0.0)
+        accounting.count(self._firewall.meters, request.environ, 200, None)
+        headers = [("X-Request-Id", request_id), *ALWAYS, ("Content-Type", stream.content_type)]
+        start_response("200 OK", [*headers, *stream.headers.items()])
+        if request.method == "HEAD":
+            stream.chunks.close()
+            return []
+        return stream.chunks
+
+    def _answer(self, request: Request, request_id: str) -> tuple[Answer | Stream, str]:
         """The answer, whatever happens, and its content type."""
         try:
             answer = self._handled(request)
-            return answer, f"{TEXT}; charset=utf-8" if isinstance(answer.body, str) else JSON
+            if isinstance(answer, Stream):
+                return answer, answer.content_type
+            plain = f"{TEXT}; charset=utf-8" if isinstance(answer.body, str) else JSON
+            return answer, answer.content_type or plain
         except Exception as error:
             failure = failure_of(error)
             if failure is None:
                 # Formatted here: a prettier renderer would print the frames' locals, headers among them.
                 log.error("rest.bug", request_id=request_id, method=request.method, traceback=traceback.format_exc())
                 failure = Failure(500, "internal", "this is a bug; the log says more under the request id")
+            request.environ[accounting.CODE] = failure.code
             instance = quote(request.environ.get("PATH_INFO", ""), encoding="latin-1", errors="replace")
             return Answer(failure.status, failure.document(instance, request_id), failure.headers), PROBLEM
 
-    def _handled(self, request: Request) -> Answer:
-        if request.environ.get("PATH_INFO") not in OPEN_PATHS:
-            self._authenticate(request)
-        path = path_of(request.environ)
-        route, params = find(request.method, path)
-        media = _media(request, route)
+    def _handled(self, request: Request) -> Answer | Stream:
+        path, route, params = self._admitted(request)
+        caller = _caller(request.environ)
+        pace = {} if route.reads or caller is ANYBODY else self._gate.pace(caller)
+        media = incoming.media_of(request, route)
         query = queries.parse(request.environ.get("QUERY_STRING", ""), route.query)
+        fields = wanted(query, route.path)
         call = Call(
-            firewall=self._firewall,
+            firewall=self._firewall_of(caller),
             path=path,
             params=params,
             query=query,
             headers=request.headers,
-            body=self._body(request) if request.method in WITH_BODY and route.body else _refuse_framing(request),
+            body=self._body(request, route),
+            body_type=incoming.type_of(request.environ),
             media=media,
             pause=self._limits.pause,
             about=self._about,
+            caller=caller,
+            origin=_origin(request, caller, path),
+            goes_on=lambda: self._goes_on(request, caller),
+            gate=self._gate,
+            is_tls=request.scheme == "https",
+            needs_condition=self._gate.access.require_if_match and request.method in CONDITIONAL,
         )
-        return self._run(route, call)
+        answer = self._run(route, call)
+        if fields is not None and isinstance(answer, Answer):
+            answer = selected(answer, fields, route.path)
+        return replace(answer, headers={**pace, **answer.headers}) if pace else answer
 
-    def _authenticate(self, request: Request) -> None:
-        authorization = request.headers.get("Authorization")
-        if self._tokens.accept(authorization):
-            return
-        detail = "the token is not known" if authorization else "send Authorization: Bearer ow_..."
-        challenge = 'Bearer realm="ovswarden"' + (', error="invalid_token"' if authorization else "")
-        raise Failure(401, "unauthorized", detail, headers={"WWW-Authenticate": challenge})
+    def _body(self, request: Request, route: Route) -> bytes:
+        if request.method in incoming.WITH_BODY and route.body:
+            return incoming.body_of(request, route, self._limits.body_bytes)
+        return incoming.refuse_framing(request)
 
-    def _body(self, request: Request) -> bytes:
-        """The request's whole body; its type and length are refused before a byte is read."""
-        length = _length(request)
-        if length > self._limits.body_bytes:
-            limit = self._limits.body_bytes
-            raise Failure(413, "too_large", f"a body has at most {limit} bytes", limit_bytes=limit)
-        kind, _, parameters = request.environ.get("CONTENT_TYPE", "").lower().partition(";")
-        wanted = (MERGE_PATCH, JSON) if request.method == "PATCH" else (JSON,)
-        charset = re.search(r'charset="?([^";\s]+)', parameters)
-        if kind.strip() not in wanted or (charset and charset[1] not in ("utf-8", "utf8", "us-ascii")):
-            raise unsupported(kind.strip(), wanted, ACCEPT_HEADERS[request.method])
+    def _admitted(self, request: Request) -> tuple[str, Route, dict[str, str]]:
+        """The path, what is there, and the keys in it, once the caller is known and may ask for it."""
+        environ = request.environ
         try:
-            body = request.environ["wsgi.input"].read(length)
-        except TimeoutError:
-            raise Failure(408, "request_timeout", "the body did not come in time") from None
-        except OSError:
-            body = b""
-        if len(body) < length:
-            raise Failure(400, "incomplete_body", f"the body ended after {len(body)} of {length} bytes")
-        return body
+            path = incoming.path_of(environ)
+            route, params = find(request.method, path)
+            environ[accounting.ROUTE] = route.path
+        except Failure:
+            environ[CALLER] = self._gate.caller(environ)  # what is not there is told to those only who may come in
+            raise
+        is_open = route.needs == "none" or path in self._gate.access.open_paths
+        environ[CALLER] = caller = (self._gate.caller_or_anybody if is_open else self._gate.caller)(environ)
+        permits.check(caller, "none" if is_open else route.needs, route.reads, params)
+        permits.check_site(caller, route.reads, environ)
+        return path, route, params
 
-    def _run(self, route: Route, call: Call) -> Answer:
+    def _goes_on(self, request: Request, caller: Caller) -> bool:
+        """Is who opened a stream still let in, as who it was?"""
+        try:
+            return self._gate.caller(request.environ) == caller
+        except Failure:
+            return False
+
+    def _run(self, route: Route, call: Call) -> Answer | Stream:
         wait = call.wait()  # before anything is stored: a wrong one must refuse the whole request
-        with self._limits.slot():
-            outcome = route.handler(call)
-        if isinstance(outcome, Answer):
+        with self._slot(call.caller):
+            outcome = route.handler(call) if route.reads else self._carried_out(route, call)
+        if isinstance(outcome, Answer | Stream):
             return outcome
         if isinstance(outcome, Pending):
             return outcome.answer(outcome.wait if wait is None else wait)
         if isinstance(outcome, Asking):
             told = outcome.ask()
-            with self._limits.slot():
+            with self._slot(call.caller):
                 return outcome.answer(told)
         return self._waited(outcome, outcome.wait if wait is None else wait)
+
+    def _firewall_of(self, caller: Caller) -> Firewall:
+        """The firewall; a tenant's callers share what they take of it among themselves."""
+        if caller.tenant is None:
+            return self._firewall
+        return cast(Firewall, Shared(self._firewall, caller.tenant, self._limits.copies))
+
+    @contextmanager
+    def _slot(self, caller: Caller) -> Iterator[None]:
+        with self._limits.handlers(caller.tenant) if caller.tenant else nullcontext(), self._limits.slot():
+            yield
+
+    def _carried_out(self, route: Route, call: Call) -> Outcome:
+        return self._execution.run(route.handler, call, route.keyed, not route.own_dry_run)
 
     def _waited(self, written: Written, seconds: float | None) -> Answer:
         """The answer to a write: 202 with those that lag, if the switches did not confirm in time."""
@@ -172,55 +234,34 @@ class Application:
         return [(switch.value.name if switch else None) or dpid for dpid, switch in stored]
 
 
-def path_of(environ: Mapping[str, Any]) -> str:
-    """The path as text. `Failure` 400 for what is not UTF-8, has control characters, or hides a slash."""
-    try:
-        path = environ.get("PATH_INFO", "").encode("latin-1").decode("utf-8")
-    except UnicodeError:
-        raise Failure(400, "invalid_path", "the path is not UTF-8") from None
-    if CONTROL.search(path):
-        raise Failure(400, "invalid_path", "the path has a control character")
-    if "%2f" in environ.get("RAW_PATH_INFO", "").lower():
-        raise Failure(400, "invalid_path", "no name has a slash, encoded or not")
-    return path
+def _caller(environ: Mapping[str, Any]) -> Caller:
+    """Who it is, as far as was found out."""
+    found = environ.get(CALLER, ANYBODY)
+    assert isinstance(found, Caller)
+    return found
 
 
-def _refuse_framing(request: Request) -> bytes:
-    """A body nobody asked for is not read, but its length must make sense all the same."""
-    _length(request, needed=False)
-    return b""
-
-
-def _length(request: Request, *, needed: bool = True) -> int:
-    text = request.environ.get("CONTENT_LENGTH") or ""
-    if "HTTP_TRANSFER_ENCODING" in request.environ or (needed and not text):
-        raise Failure(411, "length_required", "send the body with a Content-Length, not chunked")
-    if text and not re.fullmatch(r"[0-9]{1,15}", text):
-        raise Failure(400, "invalid_length", "Content-Length is one number")
-    return int(text or 0)
-
-
-def _media(request: Request, route: Route) -> str:
-    accept = request.environ.get("HTTP_ACCEPT", "*/*")
-    if accept == "*/*":
-        return route.media[0]
-    offers = request.accept.acceptable_offers(list(route.media))
-    if not offers:
-        detail = f"this can be had as {' or '.join(route.media)}"
-        raise Failure(406, "not_acceptable", detail, acceptable=list(route.media))
-    return str(offers[0][0])
-
-
-def _encoded(body: dict[str, Any] | str | None) -> bytes:
-    if body is None:
-        return b""
-    text = body if isinstance(body, str) else pretty(body)
-    return text.encode("utf-8", "backslashreplace")
+def _origin(request: Request, caller: Caller, path: str) -> Origin:
+    remote = request.environ.get("REMOTE_ADDR") if caller.how != "socket" else None
+    return Origin(caller, request.environ[REQUEST], request.method, path, remote or None)
 
 
 def _log(request: Request, status: int, request_id: str, seconds: float) -> None:
     """One line a request: who asks by what name for what, never a header, a query or a body."""
-    say = log.info if request.method in (*WITH_BODY, "DELETE") or status >= 500 else log.debug
+    is_told = request.method in (*incoming.WITH_BODY, "DELETE") or status >= 500
+    if not is_told and not LOGGER.isEnabledFor(logging.DEBUG):
+        return  # asked before the line is made: reads are most of what there is
+    say = log.info if is_told else log.debug
     path = request.environ.get("PATH_INFO", "")[:256]
     milliseconds = round(seconds * 1000, 1)
-    say("rest.request", method=request.method, path=path, status=status, request_id=request_id, ms=milliseconds)
+    who = _caller(request.environ)
+    say(
+        "rest.request",
+        method=request.method,
+        path=path,
+        status=status,
+        request_id=request_id,
+        ms=milliseconds,
+        caller=who.name or None,
+        how=who.how,
+    )

@@ -78,9 +78,9 @@ def _contradictions(meant: Filter) -> list[Fault]:
 
 
 def _number(name: str, text: str, last: int) -> int:
-    if not (text.isascii() and text.isdigit() and int(text[:6]) <= last):
+    if not (text.isascii() and text.isdigit() and len(text) <= 6 and int(text) <= last):
         raise Invalid("out_of_range", f"{name} is a number from 0 to {last}")
-    return int(text[:6])
+    return int(text)
 
 
 def _protocol(text: str) -> int:

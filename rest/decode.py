@@ -24,10 +24,10 @@ class _OffenceError(ValueError):
     """Well-formed for Python's parser, yet refused; `_locate` finds the place."""
 
 
-def decode(body: bytes) -> Any:
+def decode(body: bytes, commas_max: int = COMMAS_MAX) -> Any:
     """The document in `body`. `Failure` 400 ``invalid_json`` names what is wrong, its line and column."""
-    if body.count(b",") > COMMAS_MAX:
-        raise Failure(413, "too_large", f"a body has at most {COMMAS_MAX} values", limit_values=COMMAS_MAX)
+    if body.count(b",") > commas_max:
+        raise Failure(413, "too_large", f"a body has at most {commas_max} values", limit_values=commas_max)
     try:
         text = body.decode("utf-8")
     except UnicodeDecodeError as error:

@@ -4,13 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
-from typing import Any, TypeVar
+from typing import Any, Protocol, TypeVar
 
+from app.core.inventory import Inventory
 from app.core.parsing import Invalid
 from app.core.values import Stored as StoredValue
 from app.service import Firewall
 from rest import query as queries
+from rest.access.gate import Gate
+from rest.access.writes import guarded
+from rest.caller import ANYBODY, Caller
 from rest.decode import decode
+from rest.origin import Origin
 from rest.problems import Failure, Fault
 from rest.query import Query
 
@@ -20,11 +25,15 @@ PACE = 100
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """A response: JSON of `body`, plain text if it is a string, nothing if it is None."""
+    """A response: JSON of `body`, plain text if it is a string, nothing if it is None; bytes as they are.
+
+    `content_type` says otherwise; bytes need it.
+    """
 
     status: int = 200
-    body: dict[str, Any] | str | None = None
+    body: dict[str, Any] | str | bytes | None = None
     headers: Mapping[str, str] = field(default_factory=dict)
+    content_type: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,6 +70,36 @@ class Asking:
     answer: Callable[[Any], Answer]
 
 
+class Chunks(Protocol):
+    """Pieces of an answer, each given as soon as there is one; `close` is called when nobody wants more."""
+
+    def __iter__(self) -> Iterator[bytes]: ...
+    def __next__(self) -> bytes: ...
+    def close(self) -> None: ...
+
+
+@dataclass(frozen=True, slots=True)
+class Stream:
+    """A response that goes on until its client leaves. Each chunk is sent at once, and no handler's slot is held.
+
+    Every way out ends in `chunks.close()`, also when nobody has asked for a first chunk.
+    """
+
+    chunks: Chunks
+    content_type: str
+    headers: Mapping[str, str] = field(default_factory=dict)
+
+
+class Writer(Protocol):
+    """How the writes of a call are carried out and recorded."""
+
+    def write(self, change: Callable[[Inventory, str], T], status: Callable[[T], int]) -> T: ...
+    def write_heavy(
+        self, change: Callable[[Inventory, str], T], status: Callable[[T], int], pause: Callable[[], None]
+    ) -> T: ...
+    def act(self, status: int) -> None: ...
+
+
 @dataclass(frozen=True, slots=True)
 class Call:
     """One request as its handler sees it. `pause` lets everybody else run; `media` is what the client accepts."""
@@ -74,6 +113,14 @@ class Call:
     media: str
     pause: Callable[[], None]
     about: Mapping[str, str]
+    caller: Caller = ANYBODY
+    goes_on: Callable[[], bool] = lambda: True  # whether a stream's caller still may
+    origin: Origin = field(default_factory=Origin)
+    writer: Writer | None = None
+    gate: Gate | None = None
+    is_tls: bool = False
+    needs_condition: bool = False  # whether what is there is changed only for who says If-Match
+    body_type: str = ""  # the media type that the client gave it
 
     def document(self) -> Any:
         return decode(self.body)
@@ -85,6 +132,26 @@ class Call:
         except Invalid as error:
             fault = Fault(f"{{{name}}}", error.code, error.detail, error.hint)
             raise Failure(400, "invalid_path", error.detail, errors=[fault]) from None
+
+    def write(self, change: Callable[[Inventory, str], T], status: Callable[[T], int] = lambda done: 200) -> T:
+        """`Firewall.write`, as every handler should have it: the audit log learns who changed what by which request,
+        and ``?dry_run``, batches and idempotency keys are honoured. `status` is what the answer will say of a result.
+        """
+        change = guarded(self.caller, change)
+        if self.writer is None:
+            return self.firewall.write(change)
+        return self.writer.write(change, status)
+
+    def write_heavy(self, change: Callable[[Inventory, str], T], status: Callable[[T], int] = lambda done: 200) -> T:
+        """`write` for what takes long, and whose result can be pickled: it is computed beside the hub."""
+        if self.writer is None:
+            return self.write(change, status)
+        return self.writer.write_heavy(guarded(self.caller, change), status, self.pause)
+
+    def act(self, status: int = 200) -> None:
+        """Note in the audit log what was done to switches and changed nothing that is stored."""
+        if self.writer is not None:
+            self.writer.act(status)
 
     def wait(self) -> float | None:
         return queries.seconds(self.query, "wait")

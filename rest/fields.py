@@ -6,7 +6,7 @@ import re
 from collections.abc import Callable
 from typing import Annotated, Any
 
-from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, WithJsonSchema
 from pydantic_core import PydanticCustomError
 
 from app.core.parsing import (
@@ -18,6 +18,7 @@ from app.core.parsing import (
     parse_interface,
     parse_mac,
     parse_name,
+    parse_owner,
     parse_pair_address,
     parse_protocol,
 )
@@ -77,27 +78,75 @@ def read_protocol(value: Any) -> int | None:
     return checked(parse_protocol).func(value)  # type: ignore[call-arg,no-any-return]
 
 
+# What the API's document says of texts. The functions that check them decide; this is as near as a pattern comes.
+_NAME = "[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?"
+_PLAIN = "[^\\u0000-\\u0008\\u000b-\\u001f\\u007f-\\u009f]"
+_PATH = "/[^\\u0000-\\u001f\\u007f]{0,200}"
+
+
+def _like(pattern: str, *examples: str, **more: Any) -> dict[str, Any]:
+    return {"type": "string", "pattern": f"^{pattern}$", "examples": list(examples), **more}
+
+
+NAME_JSON = _like(_NAME, "web")
+OWNER_JSON = _like(f"({_NAME})?", "team-a", description="the declared configuration that keeps it; empty: none")
+PORT_ID_JSON = _like("[A-Za-z0-9][A-Za-z0-9._-]{0,63}", "web-1")
+MAC_JSON = _like("[0-9a-fA-F][02468aceACE](:[0-9a-fA-F]{2}){5}", "52:54:00:12:34:56", format="mac")
+ADDRESS_JSON: dict[str, Any] = {
+    "anyOf": [{"type": "string", "format": each} for each in ("ipv4", "ipv6")],
+    "examples": ["10.0.0.5"],
+}
+CIDR_JSON = _like("[0-9a-fA-F:.]{2,45}(/[0-9]{1,3})?", "10.0.0.0/24", "2001:db8::/64", format="cidr")
+INTERFACE_JSON = _like("[^\\s/\\u0000-\\u001f\\u007f]{1,15}", "tap17")
+IFACE_ID_JSON = _like("[!-~]{1,255}", "7b8e2f50-6d0a-4bb4-9a02-6d6d0c2f9c11")
+SWITCH_JSON = _like(f"({_NAME}|0x[0-9a-fA-F]{{1,16}}|[0-9a-fA-F]{{2}}(:[0-9a-fA-F]{{2}}){{7}})", "host-1", "0x1")
+_REMOTE = f"(unix:{_PATH}|(tcp|ssl):[0-9a-fA-F.:\\[\\]]+:[0-9]{{1,5}})?"
+REMOTE_JSON = _like(_REMOTE, "unix:/run/openvswitch/db.sock")
+CONTROL_JSON = _like(f"({_PATH})?", "/run/openvswitch")
+TEXT_JSON = _like(f"{_PLAIN}*", "front end", maxLength=1024)
+LABELS_JSON: dict[str, Any] = {
+    "type": "object",
+    "propertyNames": {"pattern": f"^{LABEL.pattern}$"},
+    "additionalProperties": _like(f"{_PLAIN}*", "prod", maxLength=256),
+    "maxProperties": LIST_MAX,
+    "examples": [{"env": "prod"}],
+}
+PROTOCOL_JSON: dict[str, Any] = {
+    "anyOf": [
+        {"enum": ["any", "icmp", "icmpv6", "tcp", "udp", "sctp"]},
+        {"type": "integer", "minimum": 0, "maximum": 255},
+        {"type": "string", "pattern": "^(1?[0-9]{1,2}|2[0-4][0-9]|25[0-5])$"},
+    ],
+    "examples": ["tcp"],
+}
+# Members of an answer that a body may carry along.
+Ignored = Annotated[Any, WithJsonSchema({"description": "as an answer had it; ignored"})]
+Same = Annotated[Any, WithJsonSchema({"type": "string", "description": "as the path says it; may be left out"})]
+
 # Long enough for anything valid; keeps a refusal from quoting a megabyte.
 Text = Annotated[str, Field(max_length=256)]
-Description = Annotated[str, Field(max_length=1024), checked(parse_text)]
+Description = Annotated[str, Field(max_length=1024), checked(parse_text), WithJsonSchema(TEXT_JSON)]
 Labels = Annotated[
     dict[Annotated[Text, checked(parse_label)], Annotated[str, Field(max_length=256), checked(parse_text)]],
     Field(max_length=LIST_MAX),
+    WithJsonSchema(LABELS_JSON),
 ]
-Name = Annotated[Text, checked(parse_name)]
+Name = Annotated[Text, checked(parse_name), WithJsonSchema(NAME_JSON)]
+Owner = Annotated[Text, checked(parse_owner), WithJsonSchema(OWNER_JSON)]
 Names = Annotated[list[Name], Field(max_length=LIST_MAX)]
-Mac = Annotated[Text, checked(parse_mac)]
-Addresses = Annotated[list[Annotated[Text, checked(parse_address)]], Field(max_length=LIST_MAX)]
-PairAddress = Annotated[Text, checked(parse_pair_address)]
-Cidr = Annotated[Text, checked(parse_cidr)]
+Mac = Annotated[Text, checked(parse_mac), WithJsonSchema(MAC_JSON)]
+Address = Annotated[Text, checked(parse_address), WithJsonSchema(ADDRESS_JSON)]
+Addresses = Annotated[list[Address], Field(max_length=LIST_MAX)]
+PairAddress = Annotated[Text, checked(parse_pair_address), WithJsonSchema(CIDR_JSON)]
+Cidr = Annotated[Text, checked(parse_cidr), WithJsonSchema(CIDR_JSON)]
 Cidrs = Annotated[list[Cidr], Field(max_length=CIDRS_MAX)]
-Interface = Annotated[Text, checked(parse_interface)]
-IfaceId = Annotated[Text, checked(parse_iface_id)]
-OvsdbRemote = Annotated[Text, checked(parse_remote)]
-ControlSocket = Annotated[Text, checked(parse_control_socket)]
-SwitchReference = Annotated[Text, checked(parse_switch)]
-SwitchName = Annotated[Text, checked(parse_switch_name)]
-Protocol = Annotated[Any, BeforeValidator(read_protocol)]
+Interface = Annotated[Text, checked(parse_interface), WithJsonSchema(INTERFACE_JSON)]
+IfaceId = Annotated[Text, checked(parse_iface_id), WithJsonSchema(IFACE_ID_JSON)]
+OvsdbRemote = Annotated[Text, checked(parse_remote), WithJsonSchema(REMOTE_JSON)]
+ControlSocket = Annotated[Text, checked(parse_control_socket), WithJsonSchema(CONTROL_JSON)]
+SwitchReference = Annotated[Text, checked(parse_switch), WithJsonSchema(SWITCH_JSON)]
+SwitchName = Annotated[Text, checked(parse_switch_name), WithJsonSchema(NAME_JSON)]
+Protocol = Annotated[Any, BeforeValidator(read_protocol), WithJsonSchema(PROTOCOL_JSON)]
 PortNumber = Annotated[int, Field(ge=0, le=65535)]
 Octet = Annotated[int, Field(ge=0, le=255)]
 Vlan = Annotated[int, Field(ge=0, le=VLAN_LAST)]
@@ -115,11 +164,11 @@ class Stored(Document):
     """A resource's own document: it may carry what its answer carried."""
 
     revision: Revision | None = None
-    created_at: Any = None
-    updated_at: Any = None
-    status: Any = None
-    realized: Any = None
-    lagging: Any = None
+    created_at: Ignored = None
+    updated_at: Ignored = None
+    status: Ignored = None
+    realized: Ignored = None
+    lagging: Ignored = None
 
     def pointers(self, value: Any) -> Pointers:
         """From a place in the canonical value, which is what the core names, to the place in this body."""

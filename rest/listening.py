@@ -1,4 +1,4 @@
-"""Listening sockets: a TCP address, and a unix socket that only its owner can open."""
+"""Listening sockets: a TCP address, and a unix socket."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ import contextlib
 import errno
 import os
 import stat
+from ipaddress import ip_address
 from typing import Any
 
 from eventlet.green import socket
@@ -39,13 +40,14 @@ def tcp_listener(host: str, port: int) -> Any:
     return listener
 
 
-def unix_listener(path: str) -> Any:
-    """A listening unix socket that only its owner can open. A socket left over by a dead process is replaced."""
+def unix_listener(path: str, mode: int = 0o600) -> Any:
+    """A listening unix socket, for its owner only unless `mode` says otherwise. A socket left over by a dead process is
+    replaced."""
     listener = socket.socket(socket.AF_UNIX)
     try:
         _clear_away(path)
         # The mode is right from the first moment: no other thread runs between these calls.
-        umask = os.umask(0o177)
+        umask = os.umask(0o777 & ~mode)
         try:
             listener.bind(path)
         finally:
@@ -79,6 +81,11 @@ def forget(listener: Any) -> None:
     if isinstance(path, str) and path:
         with contextlib.suppress(FileNotFoundError):
             os.unlink(path)
+
+
+def is_loopback(host: str) -> bool:
+    """Does nobody but this machine reach the address?"""
+    return ip_address(host.partition("%")[0]).is_loopback
 
 
 def _refused(what: str, error: OSError) -> ListenError:

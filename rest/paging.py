@@ -45,6 +45,11 @@ def page(
     return Answer(200, {"items": items, "next": following, "revision": revision}, headers)
 
 
+def labels_as_asked(labels: Iterable[tuple[str, str]]) -> set[str]:
+    """What ``?label=`` may say to mean these labels: ``env``, ``env=prod``."""
+    return {part for key, text in labels for part in (key, f"{key}={text}")}
+
+
 def page_of_tenant(call: Call, kind: str, view: Callable[[Stored], dict[str, Any]]) -> Answer:
     """One page of what the path's tenant has of a kind; `?name=` picks some."""
     inventory, tenant = call.firewall.inventory, call.params["tenant"]

@@ -8,8 +8,20 @@ from http import HTTPStatus
 from typing import Any, NamedTuple
 
 from app.core.parsing import Invalid
-from app.core.problems import BindingConflict, Exhausted, InUse, NotFound, Problem, Refused
+from app.core.problems import (
+    AssertionsBroken,
+    BindingConflict,
+    Exhausted,
+    InUse,
+    NotFound,
+    PriorityConflict,
+    Problem,
+    QuotaExceeded,
+    Refused,
+)
+from app.errors import AsideTooLong, TooManyFlows
 from app.service import NotConnected, StoreUnavailable, Unreachable
+from rest.views.assertions import broken_documents
 
 # RFC 9110 renamed two phrases that Python 3.11 still has under their old names.
 TITLES = {413: "Content Too Large", 422: "Unprocessable Content"}
@@ -98,6 +110,14 @@ def failure_of(error: Exception) -> Failure | None:
             return Failure(409, "in_use", str(error), referrers=shown, count=len(error.referrers))
         case BindingConflict():
             return Failure(409, "binding_conflict", str(error), conflicts_with=error.conflicts_with)
+        case QuotaExceeded():
+            counts = {"resource": error.resource, "limit": error.limit, "used": error.used}
+            return Failure(409, "quota_exceeded", str(error), **counts, requested=error.requested)
+        case PriorityConflict():
+            return Failure(409, "priority_conflict", str(error), conflicts_with=error.conflicts_with)
+        case AssertionsBroken(broken=broken):
+            assertions = broken_documents(broken, REFERRERS_SHOWN)
+            return Failure(422, "assertion_failed", str(error), assertions=assertions, count=len(broken))
         case Exhausted():
             return _exhausted(error)
         case Problem(errors=errors):
@@ -110,6 +130,10 @@ def failure_of(error: Exception) -> Failure | None:
             return Failure(409, "switch_not_connected", str(error))
         case Unreachable():
             return Failure(503, "switch_unreachable", str(error), headers=RETRY)
+        case TooManyFlows(switches=switches):
+            return Failure(409, "too_many_flows", str(error), switches=switches)
+        case AsideTooLong():
+            return Failure(503, "overloaded", "it could not be computed in time", headers=RETRY)
         case Refused():
             return Failure(409, "refused", str(error))
     return None

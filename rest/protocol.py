@@ -6,6 +6,7 @@ total time each, and nothing is read on behalf of a request that was refused for
 
 from __future__ import annotations
 
+import struct
 from contextlib import contextmanager
 from dataclasses import dataclass
 from http import HTTPStatus
@@ -13,6 +14,9 @@ from typing import Any
 
 import eventlet
 from eventlet import wsgi
+from eventlet.green import socket
+
+from rest.access.gate import PEER_CERTIFICATE, PEER_USER
 
 DISCARD_SECONDS = 2.0
 DIGITS = frozenset("0123456789")
@@ -26,6 +30,19 @@ class Patience:
     head: float = 10.0
     body: float = 20.0
     step: float = 15.0
+
+
+UCRED = struct.Struct("3i")  # process, user, group: unix(7), SO_PEERCRED
+
+
+def peer_of(connection: Any) -> dict[str, Any]:
+    """Who is at the other end, as far as the connection itself tells: a user of this host, or a certificate."""
+    if connection.family == socket.AF_UNIX:
+        told = connection.getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, UCRED.size)
+        return {PEER_USER: UCRED.unpack(told)[1]}
+    if hasattr(connection, "getpeercert"):
+        return {"wsgi.url_scheme": "https", "HTTPS": "on", PEER_CERTIFICATE: connection.getpeercert()}
+    return {}
 
 
 @contextmanager
@@ -108,7 +125,7 @@ class HttpProtocol(wsgi.HttpProtocol):
             self._head.cancel()
 
     def get_environ(self) -> dict[str, Any]:
-        environ: dict[str, Any] = super().get_environ()
+        environ: dict[str, Any] = super().get_environ() | peer_of(self.connection)
         lengths = self.headers.get_all("Content-Length") or []
         if lengths:
             environ["CONTENT_LENGTH"] = ", ".join(lengths)

@@ -28,7 +28,7 @@ class Tokens:
     """The tokens that are let in, known by their SHA-256 only."""
 
     def __init__(self, *tokens: str) -> None:
-        self._digests = tuple(sha256(token.encode()).digest() for token in tokens)
+        self._digests = tuple(digest_of(token) for token in tokens)
 
     @classmethod
     def open(cls, state_dir: str | os.PathLike[str]) -> Tokens:
@@ -38,14 +38,26 @@ class Tokens:
     def __repr__(self) -> str:
         return f"<{len(self._digests)} tokens>"
 
-    def accept(self, authorization: str | None) -> bool:
-        """Does this ``Authorization`` header carry a known bearer token?"""
-        match = BEARER.fullmatch(authorization or "")
-        if not match:
-            return False
-        digest = sha256(match[1].encode()).digest()
+    def knows(self, digest: str) -> bool:
+        """Is this, in hexadecimal, the SHA-256 of one of them?"""
         # Every digest is compared, so that the time does not tell which one came near.
         return sum(hmac.compare_digest(digest, known) for known in self._digests) > 0
+
+    def accept(self, authorization: str | None) -> bool:
+        """Does this ``Authorization`` header carry a known bearer token?"""
+        secret = secret_of(authorization or "")
+        return secret is not None and self.knows(digest_of(secret))
+
+
+def secret_of(authorization: str) -> str | None:
+    """The token in an ``Authorization`` header."""
+    match = BEARER.fullmatch(authorization)
+    return match[1] if match else None
+
+
+def digest_of(secret: str) -> str:
+    """What is kept of a token: its SHA-256, in hexadecimal. It is 256 random bits, so nobody finds it by trying."""
+    return sha256(secret.encode()).hexdigest()
 
 
 def mint() -> str:

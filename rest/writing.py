@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
@@ -26,14 +26,20 @@ class Condition:
     match: str | None = None
     none_match: str | None = None
     revision: int | None = None
+    is_required: bool = False  # if something stands there
 
     @classmethod
-    def of(cls, headers: Mapping[str, str], revision: int | None = None) -> Condition:
-        return cls(headers.get("If-Match"), headers.get("If-None-Match"), revision)
+    def of(cls, call: Call, revision: int | None = None) -> Condition:
+        return cls(call.headers.get("If-Match"), call.headers.get("If-None-Match"), revision, call.needs_condition)
 
     def check(self, current: int | None) -> None:
-        """`current` is the revision that stands now, None if nothing does. `Failure` 412 if that is not so."""
+        """`current` is the revision that stands now, None if nothing does. `Failure` 412 if that is not so, 428 if the
+        client has to say what it believes and does not.
+        """
         tag = None if current is None else etag(current)
+        if self.is_required and tag and (self.match, self.none_match, self.revision) == (None, None, None):
+            detail = "say which state is to be changed: If-Match with the ETag of what was read"
+            raise Failure(428, "precondition_required", detail, headers=_tag(current), current=current)
         if self.match is not None and not _names(self.match, tag):
             raise _mismatch(f"If-Match is {self.match[:80]}", current)
         if self.none_match is not None and _names(self.none_match, tag):
@@ -69,6 +75,7 @@ class Resource:
     schema: Schema[Any]
     document: Callable[[Any], dict[str, Any]]
     view: Callable[[Call, Stored], dict[str, Any]]
+    keep: Callable[[Any, Any], Any] = lambda old, new: new  # what of the old value no body says
 
     def read(self, document: Any, id: Id) -> Any:
         fixed = {self.own: id[-1]} | ({"tenant": id[0]} if len(id) > 1 else {})
@@ -78,14 +85,15 @@ class Resource:
 def put(call: Call, resource: Resource, id: Id) -> Written:
     """Create or replace `id` by the body; the same body again changes nothing."""
     body = resource.read(call.document(), id)
-    condition = Condition.of(call.headers, body.revision)
+    condition = Condition.of(call, body.revision)
 
     def change(inventory: Inventory, now: str) -> Change:
         before = present(inventory, resource.kind, id)
         condition.check(before.revision if before else None)
-        return _placed(inventory, now, body, before, body.value(id, before.value if before else None))
+        value = body.value(id, before.value if before else None)
+        return _placed(inventory, now, body, before, resource.keep(before.value, value) if before else value)
 
-    return _written(call, resource, call.firewall.write(change))
+    return _written(call, resource, call.write(change, _status))
 
 
 def patch(call: Call, resource: Resource, id: Id) -> Written:
@@ -95,15 +103,17 @@ def patch(call: Call, resource: Resource, id: Id) -> Written:
     def change(inventory: Inventory, now: str) -> Change:
         before = inventory.get(resource.kind, *id)
         body = resource.read(merged(resource.document(before.value), changes), id)
-        Condition.of(call.headers, body.revision).check(before.revision)
-        return _placed(inventory, now, body, before, body.value(id))
+        Condition.of(call, body.revision).check(before.revision)
+        return _placed(inventory, now, body, before, resource.keep(before.value, body.value(id)))
 
-    return _written(call, resource, call.firewall.write(change))
+    return _written(call, resource, call.write(change))
 
 
-def delete(call: Call, kind: str, id: Id, clear: Clear = lambda inventory, now: None) -> Written:
-    """Remove `id` after `clear` has removed what may go with it."""
-    condition = Condition.of(call.headers)
+def delete(
+    call: Call, kind: str, id: Id, clear: Clear = lambda inventory, now: None, is_heavy: bool = False
+) -> Written:
+    """Remove `id` after `clear` has removed what may go with it, which `is_heavy` if that is much."""
+    condition = Condition.of(call)
 
     def change(inventory: Inventory, now: str) -> int:
         condition.check(inventory.get(kind, *id).revision)
@@ -111,7 +121,8 @@ def delete(call: Call, kind: str, id: Id, clear: Clear = lambda inventory, now: 
         inventory.delete(kind, *id, now=now)
         return inventory.revision
 
-    return Written(call.firewall.write(change), lambda: Answer(204))
+    write = call.write_heavy if is_heavy else call.write
+    return Written(write(change, lambda revision: 204), lambda: Answer(204))
 
 
 class Change(NamedTuple):
@@ -138,8 +149,11 @@ def translated(problem: Problem, pointers: Callable[[str], str]) -> Failure:
 
 
 def _written(call: Call, resource: Resource, change: Change) -> Written:
-    status = 200 if change.before else 201
-    return Written(change.revision, lambda: shown(resource.view(call, change.after), status, call.path))
+    return Written(change.revision, lambda: shown(resource.view(call, change.after), _status(change), call.path))
+
+
+def _status(change: Change) -> int:
+    return 200 if change.before else 201
 
 
 def present(inventory: Inventory, kind: str, id: Id) -> Stored | None:

@@ -1,4 +1,4 @@
-"""What the tests with a real switch share."""
+"""What all tests share, and those with a real switch."""
 
 from __future__ import annotations
 
@@ -8,8 +8,14 @@ from contextlib import nullcontext
 from pathlib import Path
 
 import pytest
+from hypothesis import settings
 
+from tests.model.profiles import PROFILE
 from topology import isolated
+
+# Examples that are new every time are for those who look for faults: HYPOTHESIS_PROFILE=thorough. Not for the gate.
+settings.register_profile("gate", derandomize=PROFILE != "thorough", print_blob=True)
+settings.load_profile("gate")
 
 
 @pytest.fixture(scope="module", autouse=True)

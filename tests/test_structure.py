@@ -14,7 +14,7 @@ from app.core.pipeline import Table
 from app.core.purposes import PURPOSE
 
 ROOT = Path(__file__).resolve().parent.parent
-OURS = {"app", "rest", "topology", "demo", "tests", "benchmarks"}
+OURS = {"app", "cli", "rest", "ui", "topology", "demo", "tests", "benchmarks"}
 
 
 def imported(folder: str) -> Iterator[tuple[Path, str]]:
@@ -43,15 +43,22 @@ def test_the_core_has_no_clock_no_log_no_thread(name: str) -> None:
 
 
 def test_rest_knows_no_openflow() -> None:
-    mine = ("app.core", "app.service", "app.errors", "rest")
+    mine = ("app.core", "app.service", "app.errors", "app.clock", "rest")
     names = {name for _, name in imported("rest")}
     assert not [name for name in names if name.startswith("os_ken")]
     assert not [name for name in names if name.startswith("app") and not name.startswith(mine)]
 
 
-def test_topology_imports_nothing_of_ours() -> None:
-    names = {name.split(".")[0] for _, name in imported("topology")}
-    assert names & OURS <= {"topology"}
+@pytest.mark.parametrize("folder", ["topology", "cli", "ui"])
+def test_what_stands_alone_imports_nothing_else_of_ours(folder: str) -> None:
+    names = {name.split(".")[0] for _, name in imported(folder)}
+    assert names, "it is there"
+    assert names & OURS <= {folder}
+
+
+def test_nothing_of_the_process_knows_the_command_line() -> None:
+    names = {name.split(".")[0] for folder in ("app", "rest", "ui") for _, name in imported(folder)}
+    assert "cli" not in names
 
 
 def test_nobody_imports_the_application() -> None:

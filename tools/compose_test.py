@@ -226,6 +226,16 @@ def check_change(report: Report, api: Api, hosts: Mapping[str, Attached]) -> Non
     report.check("the rule put back by REST: its port is open when the answer comes", opened)
 
 
+def check_command(report: Report, stack: Stack, api: Api) -> None:
+    """The command line in the container needs no token; metrics are there, for who has one."""
+    said = stack.compose("exec", "-T", "controller", "ovswarden", "status", timeout=60)
+    report.check(
+        "`ovswarden status` in the container needs no token", "every switch is up to date" in said.stdout, said.stdout
+    )
+    status, text = api.ask("GET", "/metrics")
+    report.check("metrics are there", status == 200 and "ovswarden_switch_connected" in text, str(text)[:400])
+
+
 def check_restart(report: Report, stack: Stack, api: Api, hosts: Mapping[str, Attached]) -> None:
     """The switch filters on without its controller, which forgets nothing."""
     before = _everything(api)
@@ -303,6 +313,7 @@ def run(report: Report, cleanup: ExitStack) -> None:
     check_matrix(report, hosts, "with the policy loaded by REST")
     check_forgeries(report, hosts)
     check_change(report, api, hosts)
+    check_command(report, stack, api)
     check_restart(report, stack, api, hosts)
     if report.failed:
         print(stack.compose("logs", "--no-color", "--tail", "60").stdout)

@@ -58,6 +58,7 @@ class Controller:
             "rest_listen": f"{rest[0]}:{rest[1]}",
             "state_dir": str(self.directory / "state"),
             "uplinks": ",".join(uplinks),
+            "write_rate": "0",  # a lab is written at once
             **(settings or {}),
         }
         self.process: subprocess.Popen[bytes] | None = None

@@ -21,7 +21,8 @@ class Party(NamedTuple):
     """One end of a connection, as the tenant may know it.
 
     `port` is its port's id, None for others' and for addresses that nobody is known to have. `rule` is group/key of
-    the rule that admitted it; "default" if it was the egress default, "gone" for one that was removed, None for none.
+    the rule that admitted it, or guardrail:name of the guardrail; "default" if it was the egress default, "gone" for
+    one that was removed, None for none.
     `epoch`: "current" while the policy that admitted the connection is the present one, "old" when its next packet is
     judged again, "none" when every packet is; None if the end is not the tenant's.
     """
@@ -42,6 +43,7 @@ class Belonging:
             for stored in inventory.list("group", tenant)
             for rule in stored.value.rules  # type: ignore[union-attr]
         }
+        self._rules |= {number: each.reference for number, each in inventory.guardrails(tenant)}
         self._pairs: dict[int, list[tuple[Network, Id]]] | None = None
         self._epochs: set[int] = set()
 

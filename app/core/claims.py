@@ -6,8 +6,9 @@ from collections.abc import Callable, Iterator
 
 from app.core.addresses import network
 from app.core.indexes import OWNED, Id, Indexes, plug_of
-from app.core.problems import BindingConflict, Problem, UnknownReference
-from app.core.values import AddressPair, Group, Port, Remote, Switch, Value
+from app.core.problems import BindingConflict, PriorityConflict, Problem, UnknownReference
+from app.core.tokens import Token
+from app.core.values import AddressPair, Group, Guardrail, Port, Remote, Switch, Value
 
 Exists = Callable[[str, Id], bool]
 Claim = tuple[Id | None, str]  # who has it, and what it is
@@ -22,6 +23,10 @@ def check(value: Value, indexes: Indexes, exists: Exists) -> None:
             check_port(value, indexes, exists)
         case Switch():
             check_switch(value, indexes)
+        case Guardrail():
+            check_guardrail(value, indexes, exists)
+        case Token():
+            check_token(value, indexes, exists)
 
 
 def referrers(kind: str, id: Id, indexes: Indexes) -> tuple[str, ...]:
@@ -29,6 +34,9 @@ def referrers(kind: str, id: Id, indexes: Indexes) -> tuple[str, ...]:
     found: list[Id] = []
     if kind == "tenant":
         found += [(each, *i) for each in OWNED for i in indexes.owned.get((each, id[0]), ())]
+        found += [("guardrail", *guardrail) for guardrail in indexes.guardrails.get(id[0], ())]
+        # Whoever makes a tenant of this name again must not find that somebody holds the key to it.
+        found += [("token", *token) for token in indexes.tokens.get(id[0], ())]
     if kind == "group":
         found += [("port", *port) for port in indexes.members.get(id, ())]
     if kind in ("group", "address_group"):
@@ -68,6 +76,31 @@ def check_switch(switch: Switch, indexes: Indexes) -> None:
     holder = indexes.switch_names.get(switch.name or "", switch.dpid)
     if holder != switch.dpid:
         raise BindingConflict(f"the name {switch.name} is another switch's", holder)
+
+
+def check_token(token: Token, indexes: Indexes, exists: Exists) -> None:
+    """A secret or a certificate stands for one token."""
+    if token.tenant is not None and not exists("tenant", (token.tenant,)):
+        raise Problem([UnknownReference("#/tenant", "unknown_tenant", f"there is no tenant {token.tenant}")])
+    for index, key in ((indexes.digests, token.digest), (indexes.certificates, token.certificate)):
+        holder = index.get(key or "", token.name)
+        if holder != token.name:
+            what = "the secret" if key == token.digest else f"the certificate {key}"
+            raise BindingConflict(f"{what} is another token's", f"token/{holder}")
+
+
+def check_guardrail(guardrail: Guardrail, indexes: Indexes, exists: Exists) -> None:
+    """The tenants that it names have to be there, and its priority must be nobody else's."""
+    unknown = [
+        UnknownReference(f"#/tenants/{n}", "unknown_tenant", f"there is no tenant {tenant}")
+        for n, tenant in enumerate(guardrail.tenants or ())
+        if not exists("tenant", (tenant,))
+    ]
+    if unknown:
+        raise Problem(unknown)
+    holder = indexes.priorities.get(guardrail.priority, guardrail.id)
+    if holder != guardrail.id:
+        raise PriorityConflict(f"guardrail {holder[0]} has the priority {guardrail.priority}", holder[0])
 
 
 def _claims(port: Port, indexes: Indexes) -> Iterator[Claim]:

@@ -12,6 +12,7 @@ from collections.abc import Callable, Iterator
 from app.core import delivery, multicast
 from app.core.addresses import Network
 from app.core.fragments import Fragments
+from app.core.multicast import Listing
 from app.core.plugged import Plugged, Seat
 
 CHUNK = 128  # switch ports in one flow of a copy list: it stays small when one port changes
@@ -26,10 +27,10 @@ Group = tuple[str | int, ...]  # the key of what is shared, beginning with its k
 
 
 class Copies:
-    """`listed` says of a policy, by its number, how many address sets it asks about what it receives; None if it cannot
-    admit anything that is sent to many."""
+    """`listed` says of a policy, by its number, how it is asked about what is sent to many; None if it cannot admit any
+    of that."""
 
-    def __init__(self, fragments: Fragments, listed: Callable[[int], int | None]) -> None:
+    def __init__(self, fragments: Fragments, listed: Callable[[int], Listing | None]) -> None:
         self._fragments, self._listed = fragments, listed
         self._plugged: dict[Seat, Plugged] = {}
         self._sharing: defaultdict[Group, set[Seat]] = defaultdict(set)
@@ -56,6 +57,11 @@ class Copies:
             if number in policies:
                 self._stale_segments.add(segment)
                 self._stale |= {("admit", segment, number, chunk) for chunk in policies[number]}
+
+    def holders(self, segment: int, mac: int) -> list[Plugged]:
+        """The ports that get the frames to a MAC that only address pairs have."""
+        seats = self._sharing.get(("mac", segment, mac), set())
+        return [self._plugged[seat] for seat in sorted(seats)[:MOST_HOLDERS]]
 
     def settle(self) -> Iterator[None]:
         """Bring up to date what changed. May pause (yields) anywhere, and take up more changes meanwhile."""
@@ -110,9 +116,9 @@ class Copies:
     def _place_lists(self, segment: int) -> None:
         candidates: dict[int, multicast.Listed] = {}
         for policy, chunks in self._policies[segment].items():
-            sets = self._listed(policy)
-            if sets is not None:
-                candidates[policy] = policy, tuple(sorted(chunks)), sets
+            listing = self._listed(policy)
+            if listing is not None:
+                candidates[policy] = policy, tuple(sorted(chunks)), listing
         if not self._policies[segment]:
             del self._policies[segment]
         lists = multicast.within_reach(candidates)

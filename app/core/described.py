@@ -46,8 +46,12 @@ def suppose(
     original = tuple_of(sent)
     if related:  # the connection that the receiver of the error has opened
         original = _asked(question, original.family, original.source, original.target).answered()
-    opener, answerer = reversed(epochs) if related else epochs
+    elif question.is_reply:
+        original = original.answered()
+    opener, answerer = reversed(epochs) if related or question.is_reply else epochs
     label = opener << LABEL[Role.INITIATOR].epoch | answerer << LABEL[Role.RESPONDER].epoch
+    if question.label is not None:
+        label = question.label
     for end in ends:
         if end.plugged:
             simulator.connections[end.plugged.zone, original] = Connection(original, label)
@@ -60,7 +64,7 @@ def _asked(question: Question, family: int, source: int, target: int) -> FiveTup
     if protocol == icmp:
         kind = echo if question.icmp_type is None else question.icmp_type
         return FiveTuple(family, icmp, source, target, kind, question.icmp_code or 0)
-    ports = question.source_port or EPHEMERAL, question.target_port or 0
+    ports = EPHEMERAL if question.source_port is None else question.source_port, question.target_port or 0
     return FiveTuple(family, protocol, source, target, *ports)
 
 

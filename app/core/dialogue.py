@@ -98,6 +98,13 @@ class Unreadable:
     reason: str
 
 
+@dataclass(frozen=True, slots=True)
+class Doubted:
+    """Whether the switch holds these flows as they should be is not known any more: they are put there anew."""
+
+    cookies: frozenset[int]
+
+
 Event = (
     Connected
     | Disconnected
@@ -111,6 +118,7 @@ Event = (
     | Audit
     | Inspected
     | Unreadable
+    | Doubted
 )
 
 # -- effects

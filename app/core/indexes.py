@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from bisect import bisect_left, insort
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Generator, Iterable, Iterator
+from itertools import islice
 from typing import Any
 
 from app.core.addresses import WIDTH, Network, network
-from app.core.values import Group, PolicyKey, Port, Remote, Stored, Switch
+from app.core.tokens import Token
+from app.core.values import Group, Guardrail, PolicyKey, Port, Remote, Stored, Switch
 from app.core.zones import Resting
 
 Id = tuple[str, ...]
@@ -16,6 +18,7 @@ Plug = tuple[str | None, str | int]  # a switch and an interface or an ofport, o
 # What a tenant owns, and what its tenant must be there for.
 OWNED = ("group", "address_group", "port")
 Claimed = tuple[int, int, Id]  # value and length of a network, and the port that has it
+SLICE = 1000  # entries copied in one go: a millisecond or two
 
 
 class Indexes:
@@ -31,9 +34,15 @@ class Indexes:
         self.members: dict[Id, Ids] = {}  # group -> ports
         self.carriers: dict[PolicyKey, Ids] = {}  # policy -> ports
         self.policies: dict[Id, dict[PolicyKey, None]] = {}  # group -> policies
+        self.of_tenant: dict[str, dict[PolicyKey, None]] = {}  # tenant -> policies
+        self.guardrails: dict[str | None, Ids] = {}  # tenant that they name, None for those of everybody
+        self.priorities: dict[int, Id] = {}  # of guardrails
         self.naming: dict[tuple[str, Remote], Ids] = {}  # what rules name -> their groups
         self.residents: dict[tuple[str, int], Ids] = {}  # (tenant, segment) -> ports
         self.switch_names: dict[str, str] = {}
+        self.digests: dict[str, str] = {}  # of a secret -> token
+        self.certificates: dict[str, str] = {}  # a name in them -> token
+        self.tokens: dict[str, Ids] = {}  # tenant -> tokens
         self.used_zones: dict[int, Id] = {}
         self.zones: dict[str, Ids] = {}  # tenant -> rows of its zones
         self.resting = Resting()
@@ -42,10 +51,22 @@ class Indexes:
             "group": self._mark_group,
             "port": self._mark_port,
             "switch": self._mark_switch,
+            "guardrail": self._mark_guardrail,
+            "token": self._mark_token,
             "zone": self._mark_zone,
             "resting": self._mark_resting,
             "policy": self._mark_policy,
         }
+
+    def copied(self) -> Generator[None, None, Indexes]:
+        """The same once more. Pauses; nothing may be marked meanwhile."""
+        twin = Indexes()
+        for name, index in vars(self).items():
+            if isinstance(index, Resting):
+                twin.resting = index.copied()
+            elif name != "_markers":  # they are bound to the twin
+                setattr(twin, name, (yield from copied(index)))
+        return twin
 
     def mark(self, kind: str, id: Id, content: Any, present: bool) -> None:
         """A row came, or went."""
@@ -117,8 +138,16 @@ class Indexes:
 
     def _mark_policy(self, id: Id, numbers: Any, present: bool) -> None:
         key = policy_key(id)
+        mark_in(self.of_tenant, key.tenant, key, None, present)
         for group in key.groups:
             mark_in(self.policies, (key.tenant, group), key, None, present)
+
+    def _mark_guardrail(self, id: Id, stored: Stored, present: bool) -> None:
+        guardrail = stored.value
+        assert isinstance(guardrail, Guardrail)
+        mark(self.priorities, guardrail.priority, id, present)
+        for tenant in (None,) if guardrail.tenants is None else guardrail.tenants:
+            mark_in(self.guardrails, tenant, id, None, present)
 
     def _mark_zone(self, id: Id, zone: int, present: bool) -> None:
         mark(self.used_zones, zone, id, present)
@@ -131,6 +160,26 @@ class Indexes:
         assert isinstance(stored.value, Switch)
         if stored.value.name:
             mark(self.switch_names, stored.value.name, stored.value.dpid, present)
+
+    def _mark_token(self, id: Id, stored: Stored, present: bool) -> None:
+        token = stored.value
+        assert isinstance(token, Token)
+        if token.digest:
+            mark(self.digests, token.digest, token.name, present)
+        if token.certificate:
+            mark(self.certificates, token.certificate, token.name, present)
+        if token.tenant:
+            mark_in(self.tokens, token.tenant, id, None, present)
+
+
+def copied(index: dict[Any, Any]) -> Generator[None, None, dict[Any, Any]]:
+    """The dictionary and the collections in it once more; what is in those is shared. Pauses."""
+    twin: dict[Any, Any] = {}
+    entries = iter(index.items())
+    while some := tuple(islice(entries, SLICE)):
+        twin.update((key, one.copy() if isinstance(one, dict | list) else one) for key, one in some)
+        yield
+    return twin
 
 
 def mark(index: dict[Any, Any], key: Any, value: Any, present: bool) -> None:

@@ -7,16 +7,32 @@ are handed out here, by counters that only go up.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
-from app.core import claims
-from app.core.indexes import OWNED, Id, Indexes, policy_id
+from app.core import claims, guardrails
+from app.core import quota as quotas
+from app.core.indexes import OWNED, Id, Indexes, copied, policy_id
 from app.core.numbers import Numbers
 from app.core.problems import InUse, NotFound
-from app.core.values import AddressGroup, Group, Limits, Policy, PolicyKey, Port, Remote, Stored, Switch, Tenant, Value
+from app.core.tokens import Token
+from app.core.values import (
+    AddressGroup,
+    Assertions,
+    Group,
+    Guardrail,
+    Limits,
+    Policy,
+    PolicyKey,
+    Port,
+    Remote,
+    Stored,
+    Switch,
+    Tenant,
+    Value,
+)
 from app.core.zones import DAY
 
 KINDS: dict[type, str] = {
@@ -25,16 +41,22 @@ KINDS: dict[type, str] = {
     AddressGroup: "address_group",
     Port: "port",
     Switch: "switch",
+    Guardrail: "guardrail",
+    Token: "token",
+    Assertions: "assertions",
 }
 # Named here because the class has a method called `list`.
 Values = list[Stored]
 Ids = list[Id]
+Guardrails = list[tuple[int, Guardrail]]
+Names = list[str]
 Zones = list[tuple[int, int]]
 Bound = dict[int, list[Id]]
 Journal = list["Write"]
-# What is handed out: conntrack zones, policies with their epochs, rule ids, address sets; the counters; and the time of
-# release of each zone that rests.
-LEDGER = ("zone", "policy", "rule_id", "set", "counter", "resting")
+# What is handed out: conntrack zones, policies with their epochs, ids of rules and (from the same counter) of
+# guardrails, address sets; the counters; and the time of release of each zone that rests.
+LEDGER = ("zone", "policy", "rule_id", "guardrail_id", "set", "counter", "resting")
+TURN = 200  # rows placed between two pauses: some milliseconds
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,6 +78,7 @@ class Inventory:
         self.journal: list[Write] = []
         self._tables: dict[str, dict[Id, Any]] = {kind: {} for kind in (*KINDS.values(), *LEDGER)}
         self._indexes = Indexes()
+        self._zone_rest = zone_rest
         self._numbers = Numbers(self._tables, self._indexes, self._set, zone_rest)
 
     # -- reading
@@ -78,6 +101,10 @@ class Inventory:
         ids = table if tenant is None else self._indexes.owned.get((kind, tenant), ())
         return [table[id] for id in sorted(ids)]
 
+    def ids(self, kind: str, tenant: str | None = None) -> Ids:
+        """The ids of all values of a kind, of one tenant if given, in no order."""
+        return list(self._tables[kind] if tenant is None else self._indexes.owned.get((kind, tenant), ()))
+
     def port(self, id: Id) -> Port:
         return self._tables["port"][id].value  # type: ignore[no-any-return]
 
@@ -87,6 +114,14 @@ class Inventory:
     def groups_naming(self, tenant: str, remote: Remote) -> Ids:
         """The groups with a rule that names an address set."""
         return list(self._indexes.naming.get((tenant, remote), ()))
+
+    def used(self, tenant: str, resource: str) -> int:
+        """How many a tenant has of what a quota limits. O(groups) for rules."""
+        if resource == "rules":
+            groups = self._indexes.owned.get(("group", tenant), ())
+            return sum(len(self._tables["group"][id].value.rules) for id in groups)
+        kind = next(kind for kind, counted in quotas.COUNTED.items() if counted == resource)
+        return len(self._indexes.owned.get((kind, tenant), ()))
 
     def zone(self, tenant: str, vlan: int = 0) -> int:
         """The conntrack zone of a tenant in a segment."""
@@ -144,6 +179,19 @@ class Inventory:
         """What a tenant says of its limits; where it says nothing, the settings hold."""
         return self._tables["tenant"][tenant,].value.limits  # type: ignore[no-any-return]
 
+    def token(self, digest: str) -> Stored | None:
+        """The token whose secret has this SHA-256."""
+        name = self._indexes.digests.get(digest)
+        return self.find("token", name) if name else None
+
+    def token_of(self, certificate: str) -> Stored | None:
+        """The token that a name in a client certificate stands for."""
+        name = self._indexes.certificates.get(certificate)
+        return self.find("token", name) if name else None
+
+    def tokens_of(self, tenant: str) -> Values:
+        return [self._tables["token"][id] for id in sorted(self._indexes.tokens.get(tenant, ()))]
+
     def uplinks(self, dpid: str) -> tuple[str, ...] | None:
         """The interface names and globs that are set for a switch; None: the setting holds."""
         switch = self.find("switch", dpid)
@@ -159,6 +207,24 @@ class Inventory:
 
     def rule_id(self, tenant: str, group: str, key: str) -> int:
         return self._tables["rule_id"][tenant, group, key]  # type: ignore[no-any-return]
+
+    def guardrails(self, tenant: str) -> Guardrails:
+        """(id, guardrail) of those that concern a tenant, as they are asked."""
+        names = (*self._indexes.guardrails.get(None, ()), *self._indexes.guardrails.get(tenant, ()))
+        found = guardrails.in_order(self._tables["guardrail"][name].value for name in names)
+        return [(self.guardrail_id(each.name), each) for each in found]
+
+    def guardrail_names(self, tenant: str | None) -> Names:
+        """The guardrails that name a tenant; those of everybody, if it is None."""
+        return [name for (name,) in self._indexes.guardrails.get(tenant, ())]
+
+    def guardrail_id(self, name: str) -> int:
+        return self._tables["guardrail_id"][name,]  # type: ignore[no-any-return]
+
+    def guardrail_of(self, rule_id: int) -> Guardrail | None:
+        """The guardrail that has a number of those that rules have. O(guardrails): for explanations."""
+        name = next((id for id, number in self._tables["guardrail_id"].items() if number == rule_id), None)
+        return self._tables["guardrail"][name].value if name else None
 
     def switch_id(self, reference: str) -> str:
         """The datapath id that a binding's `switch` means: a switch's name, or a datapath id itself."""
@@ -177,8 +243,8 @@ class Inventory:
         """Create or replace; `now` is the time of day, RFC 3339 in UTC. The same value again changes nothing and keeps
         its revision."""
         kind = KINDS[type(value)]
-        self._check(value)
         old = self.find(kind, *value.id)
+        self._check(value, old.value if old else None)
         if old is not None and old.value == value:
             return old
         self.revision += 1
@@ -195,6 +261,8 @@ class Inventory:
             raise InUse(kind, id[-1], referrers)
         self.revision += 1
         self._set(kind, id, None)
+        if kind == "tenant" and self.find("assertions", *id):
+            self._set("assertions", id, None)  # what it asserts about itself goes with it
         self._numbers.follow(old.value, None, now)
         return old
 
@@ -209,11 +277,17 @@ class Inventory:
             self.revision = revision
             raise
 
+    def redo(self, writes: Iterable[Write], revision: int) -> None:
+        """Write what a change wrote that was made on a copy of just this inventory: no check is repeated."""
+        for write in writes:
+            self._set(write.kind, write.id, write.after)
+        self.revision = revision
+
     def undo(self, mark: int = 0) -> None:
         """Take back what the journal holds beyond `mark`."""
         while len(self.journal) > mark:
             write = self.journal.pop()
-            self._place(write.kind, write.id, write.before)
+            self.load(write.kind, write.id, write.before)
 
     def take_journal(self) -> Journal:
         """The journal so far; a new one begins."""
@@ -221,15 +295,37 @@ class Inventory:
         return journal
 
     def load(self, kind: str, id: Id, content: Any) -> None:
-        """Place a row that the store gives back at start."""
-        self._place(kind, id, content)
+        """Place a row that the store has."""
+        place(self._tables, self._indexes, kind, id, content)
+
+    def load_in_turns(self, writes: Iterable[Write], revision: int) -> Iterator[None]:
+        """Place what the store has since a large change; whoever reads sees all of it or nothing. Pauses; nobody may
+        write meanwhile. Rows are placed in a copy, which then takes the place: that costs more, and holds nobody up.
+        """
+        tables: dict[str, dict[Id, Any]] = {}
+        for kind, table in self._tables.items():
+            tables[kind] = yield from copied(table)
+        indexes = yield from self._indexes.copied()
+        for count, write in enumerate(writes, 1):
+            place(tables, indexes, write.kind, write.id, write.after)
+            if count % TURN == 0:
+                yield
+        self._tables, self._indexes, self.revision = tables, indexes, revision
+        self._numbers = Numbers(tables, indexes, self._set, self._zone_rest)
 
     # -- checks
 
-    def _check(self, value: Value) -> None:
+    def _check(self, value: Value, old: Value | None) -> None:
         if isinstance(value, Group | AddressGroup | Port):
             self.get("tenant", value.tenant)
+            used = lambda resource: self.used(value.tenant, resource)  # noqa: E731 - of this tenant
+            quotas.check(self._quota(value.tenant), KINDS[type(value)], old, value, used)
+        if isinstance(value, Assertions):
+            self.get("tenant", value.tenant)
         claims.check(value, self._indexes, self._exists)
+
+    def _quota(self, tenant: str) -> quotas.Quota:
+        return self._tables["tenant"][tenant,].value.quota  # type: ignore[no-any-return]
 
     def _exists(self, kind: str, id: Id) -> bool:
         return id in self._tables[kind]
@@ -238,12 +334,18 @@ class Inventory:
 
     def _set(self, kind: str, id: Id, content: Any) -> None:
         self.journal.append(Write(kind, id, self._tables[kind].get(id), content))
-        self._place(kind, id, content)
+        self.load(kind, id, content)
 
-    def _place(self, kind: str, id: Id, content: Any) -> None:
-        old = self._tables[kind].pop(id, None)
-        if old is not None:
-            self._indexes.mark(kind, id, old, False)
-        if content is not None:
-            self._tables[kind][id] = content
-            self._indexes.mark(kind, id, content, True)
+
+def place(tables: dict[str, dict[Id, Any]], indexes: Indexes, kind: str, id: Id, content: Any) -> None:
+    """Have a row in a table, or no more if the content is None, and in the indexes."""
+    table = tables[kind]
+    if kind == "policy" and content is not None and id in table:
+        table[id] = content  # indexes know policies by their ids: one change may give thousands a new epoch
+        return
+    old = table.pop(id, None)
+    if old is not None:
+        indexes.mark(kind, id, old, False)
+    if content is not None:
+        table[id] = content
+        indexes.mark(kind, id, content, True)

@@ -6,7 +6,7 @@ meanwhile.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Generator, Iterable, Iterator, Mapping
+from collections.abc import Callable, Collection, Generator, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from itertools import islice
 
@@ -66,6 +66,13 @@ class Ledger:
         self._stale |= change.cookies
         self._stale_meters |= change.meters
 
+    def doubt(self, cookies: Collection[int]) -> None:
+        """Take flows for altered; those that are not believed to be there are none."""
+        mine = self.installed.intersection(cookies)
+        self.installed -= mine
+        self._stale |= mine
+        self._doomed |= mine
+
     def comparison(self, number: int) -> Comparison:
         """An audit that begins now; of what has changed and is not pushed yet it takes no notice."""
         touched, meters = set(self._stale), set(self._stale_meters)
@@ -86,12 +93,15 @@ class Ledger:
         self._groups, self._fragments = audit.groups, audit.fragments
         return findings
 
-    def plan(self) -> Generator[None, None, Push]:
-        """The push that brings the switch what it lacks; an empty one if nothing differs. Pauses."""
+    def plan(self, is_whole: Callable[[], bool]) -> Generator[None, None, Push]:
+        """The push that brings the switch what it lacks; an empty one if nothing differs. Pauses, also while what is
+        wanted is not whole."""
         wanted, installed = self.wanted, self.installed
         adds: dict[int, Flow] = {}
         gone: set[int] = set()
-        while self._unmet or self._stale:
+        while self._unmet or self._stale or not is_whole():
+            if not (self._unmet or self._stale):
+                yield
             for some in _slices(self._take_stale()):
                 for cookie in some:  # one that was looked at before may have changed since
                     flow = wanted.get(cookie)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from typing import NamedTuple
 
 from app.core.delivery import FROM_UPLINK
 from app.core.flow import Action, Flow, Wanted, flow, goto, move, resubmit, set_field
@@ -11,16 +12,28 @@ from app.core.guards.dropped import drop
 from app.core.pipeline import FRAGMENT, IP_TYPES, EtherType, Priority, Reason, Reg, Table, Verdict, Way
 from app.core.plugged import Seat, copy_to
 
-# A packet's way may have 4096 steps (MAX_RESUBMITS of Open vSwitch). Each policy takes four, and two more per address
-# set: so many policies of a segment are asked, the oldest first. The ports of further ones get no multicast.
+# A packet's way may have 4096 steps (MAX_RESUBMITS of Open vSwitch). Each policy takes four, two more per address set,
+# and one for guardrails: so many policies of a segment are asked, those first whose own rules may admit it, and the
+# oldest of them. The ports of further ones get no multicast.
 MOST_STEPS = 3600
 # A flow-mod ends at 64 KiB: so many calls are made by one flow of ADMIT_LIST, each with an argument or two.
 CALLS = 500
 
 ASKED = tuple(resubmit(table) for table in (Table.POLICY, Table.SETS, Table.SERVERS))
+GUARDED = tuple(resubmit(table) for table in (Table.POLICY, Table.SETS, Table.GUARDRAILS, Table.SERVERS))
 
-# (number of a policy, chunks of ports that have it, its address sets for what it receives)
-Listed = tuple[int, tuple[int, ...], int]
+
+class Listing(NamedTuple):
+    """What it takes to ask a policy whether it admits something sent to many: the address sets that it asks about,
+    whether guardrails are asked, and whether rules of its own may admit it, or only guardrails."""
+
+    sets: int = 0
+    guarded: bool = False
+    by_rules: bool = True
+
+
+# (number of a policy, chunks of ports that have it, how it is asked)
+Listed = tuple[int, tuple[int, ...], Listing]
 
 
 def fixed_flows() -> Iterator[Flow]:
@@ -44,6 +57,7 @@ def fixed_flows() -> Iterator[Flow]:
     yield flow(Table.MULTICAST, Priority.OTHERWISE, goto(Table.OUTPUT))
     yield flow(Table.MULTICAST_OUT, Priority.OWN, *to_all, **{Reg.VERDICT: int(Verdict.ALLOWED)})
     yield flow(Table.MULTICAST_OUT, Priority.OWN, *drop(Reason.DHCP), **{Reg.VERDICT: int(Verdict.SERVER)})
+    yield flow(Table.MULTICAST_OUT, Priority.LAST, *drop(Reason.EGRESS))
 
 
 def ask(policy: str, way: Way, call: Callable[[int], Action] = resubmit) -> tuple[Action, ...]:
@@ -54,6 +68,7 @@ def ask(policy: str, way: Way, call: Callable[[int], Action] = resubmit) -> tupl
         set_field(Reg.VERDICT, Verdict.NONE),
         call(Table.POLICY),
         resubmit(Table.SETS),
+        call(Table.GUARDRAILS),
         call(Table.SERVERS),
     )
 
@@ -68,8 +83,9 @@ def admit_flows(segment: int, chunks: int) -> Iterator[Flow]:
 def list_flows(segment: int, number: int, policies: Sequence[Listed]) -> Iterator[Flow]:
     """One chunk of them: ask each, and let the ports of those that allow it have a copy."""
     actions: list[Action] = []
-    for policy, chunks, _ in policies:
-        actions += (set_field(Reg.CALL, policy), set_field(Reg.VERDICT, Verdict.NONE), *ASKED)
+    for policy, chunks, listing in policies:
+        asked = GUARDED if listing.guarded else ASKED
+        actions += (set_field(Reg.CALL, policy), set_field(Reg.VERDICT, Verdict.NONE), *asked)
         for chunk in chunks:
             actions += (set_field(Reg.RULE, chunk), resubmit(Table.ADMIT_PORTS))
     if actions:
@@ -97,13 +113,13 @@ def chunk_flows(segment: int, chunk: int, seats: Sequence[Seat]) -> Iterator[Flo
 
 
 def within_reach(policies: Mapping[int, Listed]) -> list[list[Listed]]:
-    """Those that are asked, in chunks: the oldest, as many as one packet may take the steps for."""
+    """Those that are asked, in chunks: as many as one packet may take the steps for."""
     left, calls = MOST_STEPS, CALLS
     lists: list[list[Listed]] = []
-    for number in sorted(policies):
-        listed = policies[number]
-        made = len(ASKED) + len(listed[1])
-        left -= made + 2 * listed[2]
+    for listed in sorted(policies.values(), key=lambda listed: (not listed[2].by_rules, listed[0])):
+        _, chunks, listing = listed
+        made = len(GUARDED if listing.guarded else ASKED) + len(chunks)
+        left -= made + 2 * listing.sets
         if left < 0:
             break
         calls += made

@@ -8,9 +8,9 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
-from app.core import policy
+from app.core import guardrails, policy
 from app.core.indexes import Id, Indexes, policy_id
-from app.core.values import AddressGroup, Group, PolicyKey, Port, Remote, Rule, Tenant, Value
+from app.core.values import AddressGroup, Group, Guardrail, PolicyKey, Port, Remote, Rule, Tenant, Value
 from app.core.zones import next_zone, seconds_of
 
 FUTURE_RELEASES = 8  # that one change puts right
@@ -39,6 +39,8 @@ class Numbers:
                 self._follow_address_group(old, new)  # type: ignore[arg-type]
             case Port():
                 self._follow_port(old, new, now)  # type: ignore[arg-type]
+            case Guardrail():
+                self._follow_guardrail(old, new)  # type: ignore[arg-type]
 
     def _follow_tenant(self, old: Tenant | None, new: Tenant | None, now: str) -> None:
         if new:
@@ -86,7 +88,54 @@ class Numbers:
         ]
         self._shrink(old.tenant, [Remote("group", group) for group in left])
 
+    def _follow_guardrail(self, old: Guardrail | None, new: Guardrail | None) -> None:
+        (id,) = {guardrail.id for guardrail in (old, new) if guardrail}
+        if new:
+            self._want_number("guardrail_id", id, "rule_id")
+        else:
+            self._set("guardrail_id", id, None)
+        losing: list[PolicyKey] = []
+        for tenant in self._concerned(old, new):
+            was, now = (each if each and each.concerns(tenant) else None for each in (old, new))
+            losing += self._losing(tenant, was, now)
+        self._tighten(losing)
+
     # -- what becomes of policies
+
+    def _concerned(self, old: Guardrail | None, new: Guardrail | None) -> list[str]:
+        """The tenants with policies that a guardrail concerns, or did."""
+        named = [guardrail.tenants for guardrail in (old, new) if guardrail]
+        if None in named:
+            return list(self._indexes.of_tenant)
+        return sorted({tenant for tenants in named for tenant in tenants or () if tenant in self._indexes.of_tenant})
+
+    def _losing(self, tenant: str, old: Guardrail | None, new: Guardrail | None) -> list[PolicyKey]:
+        """The policies of a tenant under which something that was allowed may be denied now."""
+        policies = self._indexes.of_tenant[tenant]
+        if guardrails.takes_away(old, new):
+            return list(policies)
+        if new is None or not guardrails.denies_more(old, new):
+            return []
+        if self._is_allowed_later(tenant, new):
+            return list(policies)
+        denied, leaves = new.rule, new.direction == "egress"
+        groups = {
+            id
+            for id in self._indexes.owned.get(("group", tenant), ())
+            if any(guardrails.overlap(denied, rule) for rule in self._rules(*id))
+        }
+        return [
+            key
+            for key in policies
+            if (leaves and key.egress == "any") or any((tenant, group) in groups for group in key.groups)
+        ]
+
+    def _is_allowed_later(self, tenant: str, guardrail: Guardrail) -> bool:
+        """Whether a guardrail that is asked after this one allows some of it."""
+        names = (*self._indexes.guardrails.get(None, ()), *self._indexes.guardrails.get(tenant, ()))
+        others = (self._tables["guardrail"][name].value for name in names)
+        later = (each for each in others if each.action == "allow" and each.priority > guardrail.priority)
+        return any(guardrails.overlap(guardrail.rule, other.rule) for other in later)
 
     def _change_rules(self, old: Group, new: Group) -> None:
         """Give every policy that the change makes tighter a new epoch, and make the others known as changed."""
@@ -103,6 +152,15 @@ class Numbers:
     def _renew(self, key: PolicyKey, is_tighter: bool) -> None:
         number, epoch = self._tables["policy"][policy_id(key)]
         self._set("policy", policy_id(key), (number, self._next("epoch") if is_tighter else epoch))
+
+    def _tighten(self, keys: Iterable[PolicyKey]) -> None:
+        """As many policies as that get new epochs, and the counter goes up once."""
+        policies, last = self._tables["policy"], self._counter("epoch")
+        ids = [policy_id(key) for key in keys]
+        for epoch, id in enumerate(ids, last + 1):
+            self._set("policy", id, (policies[id][0], epoch))
+        if ids:
+            self._set("counter", ("epoch",), last + len(ids))
 
     def _rules(self, tenant: str, group: str) -> tuple[Rule, ...]:
         return self._tables["group"][tenant, group].value.rules  # type: ignore[no-any-return]
@@ -132,9 +190,9 @@ class Numbers:
         self._set("zone", id, None)
         self._set("resting", (str(zone),), now)
 
-    def _want_number(self, kind: str, id: Id) -> None:
+    def _want_number(self, kind: str, id: Id, counter: str | None = None) -> None:
         if id not in self._tables[kind]:
-            self._set(kind, id, self._next(kind))
+            self._set(kind, id, self._next(counter or kind))
 
     def _forget_set(self, tenant: str, remote: Remote) -> None:
         if (tenant, *remote) in self._tables["set"]:

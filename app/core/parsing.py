@@ -45,6 +45,11 @@ def parse_name(text: str) -> str:
     return _matching(NAME, text, "invalid_name", "a name")
 
 
+def parse_owner(text: str) -> str:
+    """Who keeps something in a declared configuration: a name, or nobody."""
+    return parse_name(text) if text else ""
+
+
 def parse_port_id(text: str) -> str:
     return _matching(PORT_ID, text, "invalid_port_id", "a port id")
 

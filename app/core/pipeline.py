@@ -54,7 +54,8 @@ class Table(IntEnum):
     POLICY = 60
     SETS = 61
     MEMBER = 62
-    SERVERS = 63
+    GUARDRAILS = 63
+    SERVERS = 64
     DROPPED = 70
 
 
@@ -73,7 +74,7 @@ class Reg:
     CALL = "reg9"  # argument of a table: the policy for POLICY, the chunk for FLOOD_CHUNK, the reason for DROPPED
     DIRECTION = "reg10"  # argument of POLICY
     VERDICT = "reg11"  # answer of POLICY: see Verdict
-    RULE = "reg12"  # answer of POLICY: id of the rule that allows, 0 the default; argument of the ADMITs: the chunk
+    RULE = "reg12"  # answer of POLICY: id of the rule that decides, 0 the default; argument of the ADMITs: the chunk
     SEGMENT = "reg13"  # VLAN id; 0 untagged
     SRC_ROLE = "reg14"  # role in which the sender was newly judged; 0: it was not
     DST_ROLE = "reg15"  # the same for the receiver
@@ -103,7 +104,7 @@ class Verdict(IntEnum):
 
 
 class Reason(IntEnum):
-    """Which guard dropped a frame of a port. Their lower-case names are what the port's status shows."""
+    """Why a frame of a port was dropped. Their lower-case names are what the port's status shows."""
 
     MAC = 1
     ETHERTYPE = 2
@@ -113,6 +114,8 @@ class Reason(IntEnum):
     ND = 6
     MLD = 7
     DHCP = 8
+    EGRESS = 9  # neither its rules nor a guardrail let it out
+    INGRESS = 10  # or in, of what was for this port alone
 
 
 class Role(IntEnum):
@@ -135,7 +138,8 @@ LABEL_BITS = 32  # of each epoch and of each rule id
 
 
 class Priority(IntEnum):
-    """Priorities by what they mean; in POLICY a priority is the specificity of the match (see `policy`)."""
+    """Priorities by what they mean. In POLICY a priority is the specificity of the match (see `policy`), in GUARDRAILS
+    it follows from the guardrail's (see `overrides`)."""
 
     REENTER = 1000  # already tracked: before anything else
     EXEMPT = 950  # what the refusals do not apply to

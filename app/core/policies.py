@@ -12,6 +12,8 @@ from app.core.fragments import Fragments
 from app.core.indexes import policy_key
 from app.core.inventory import Inventory, Write
 from app.core.members import Members
+from app.core.multicast import Listing
+from app.core.overrides import Overrides, ToMany
 from app.core.pipeline import Way
 from app.core.values import Policy, PolicyKey
 
@@ -23,6 +25,7 @@ class Policies:
 
     def __init__(self, inventory: Inventory, fragments: Fragments, relisted: Callable[[int], None]) -> None:
         self.members = Members(inventory, fragments)
+        self.overrides = Overrides(inventory, fragments, self._guarded)
         self._inventory, self._fragments, self._relisted = inventory, fragments, relisted
         self._carried: Counter[PolicyKey] = Counter()
         self._stale: dict[PolicyKey, None] = {}  # to be looked at by `settle`, in this order
@@ -36,16 +39,19 @@ class Policies:
             self._place(key)
 
     def take(self, writes: Iterable[Write]) -> None:
-        """The inventory changed; `settle` sees to the policies. Sets come first: under a new epoch nobody may be judged
-        by a member that is gone."""
+        """The inventory changed; `settle` sees to the policies. Sets and guardrails come first: under a new epoch
+        nobody may be judged by a member that is gone, or without a guardrail that has come."""
         writes = list(writes)
         self.members.follow_writes(writes)
+        self.overrides.take(writes)
         self._stale.update((policy_key(write.id), None) for write in writes if write.kind == "policy")
 
     def settle(self) -> Iterator[None]:
         """Bring policies up to date, when it is known which are still carried. Pauses after each. What becomes stale
         meanwhile is for the next time: so this ends, however much is written."""
+        yield from self.overrides.settle()
         for _ in range(len(self._stale)):
+            yield from self.overrides.settle()
             if self._stale:
                 key = next(iter(self._stale))
                 del self._stale[key]
@@ -53,11 +59,18 @@ class Policies:
                     self._place(key)
             yield
 
-    def listed(self, number: int) -> int | None:
-        """How many address sets a policy asks about what it receives; None if it admits nothing sent to many."""
-        if number not in self._multicast:
+    def listed(self, number: int) -> Listing | None:
+        """How a policy is asked about what is sent to many; None if it admits nothing of that."""
+        by_rules, guardrails = number in self._multicast, self.overrides.to_many(number)
+        if not by_rules and guardrails is not ToMany.ADMITS:
             return None
-        return sum(end is Way.INGRESS for _, end in self.members.asked_by(number))
+        sets = sum(end is Way.INGRESS for _, end in self.members.asked_by(number))
+        return Listing(sets, guardrails is not ToMany.NOTHING, by_rules)
+
+    def _guarded(self, number: int, was: ToMany, now: ToMany) -> None:
+        """Guardrails have something else to do with what is sent to many."""
+        if number in self._multicast or ToMany.ADMITS in (was, now):
+            self._relisted(number)
 
     def _place(self, key: PolicyKey) -> None:
         number = self._numbers.pop(key, None)
@@ -78,6 +91,7 @@ class Policies:
         self._fragments.place(("policy", number), policy.flows(new) if new else ())
         before = self.listed(number)
         self.members.follow_policy(key.tenant, number, content)
+        self.overrides.follow_policy(key.tenant, number, content is not None)
         admits = content is not None and policy.admits_multicast(content)
         (self._multicast.add if admits else self._multicast.discard)(number)
         if self.listed(number) != before:

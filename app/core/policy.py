@@ -102,7 +102,10 @@ def admits_multicast(policy: Policy) -> bool:
 def is_tighter(old: Iterable[Rule], new: Iterable[Rule], egress: EgressMode) -> bool:
     """Whether something that the old rules may have allowed is no longer there. Unsure means yes: then connections are
     judged again, which costs a packet's detour and never a connection that is still allowed."""
-    return not _meaning(old, egress) <= _meaning(new, egress)
+    new = list(new)
+    there = set(new)
+    gone = [rule for rule in old if rule not in there]  # whoever adds a rule need not have all of them looked at
+    return bool(gone) and not _meaning(gone, egress) <= _meaning(new, egress)
 
 
 def port_masks(low: int, high: int) -> list[tuple[int, int]]:
@@ -172,13 +175,13 @@ def _directions(rule: Rule) -> Iterator[tuple[Way, Rule]]:
 def _matches(rule: Rule, sets: dict[object, int]) -> Iterator[tuple[Way, Fields, int]]:
     """The matches of one rule, each with its way and its priority."""
     for way, read in _directions(rule):
-        for fields, priority, from_zero in _fields(read, way, sets):
+        for fields, priority, from_zero in fields_of(read, way, sets):
             # A fragment that does not show its ports or type, as of 0: a first one may be too short for them.
             whole: Fields = (("ip_frag", WHOLE),) if way & STATELESS or from_zero else ()
             yield way, (*fields, *whole), priority
 
 
-def _fields(rule: Rule, way: Way, sets: dict[object, int]) -> Iterator[tuple[Fields, int, bool]]:
+def fields_of(rule: Rule, way: Way, sets: dict[object, int]) -> Iterator[tuple[Fields, int, bool]]:
     """Matches, their priorities, and whether a fragment without its ports would match them by mistake."""
     family = FAMILY[rule.ethertype]
     fields: list[tuple[str, int | tuple[int, int]]] = [("eth_type", ETHERTYPE[family])]

@@ -12,6 +12,7 @@ from app.core.parsing import (
     parse_iface_id,
     parse_interface,
     parse_mac,
+    parse_owner,
     parse_pair_address,
     parse_port_id,
 )
@@ -104,9 +105,11 @@ class Port:
     spoof_guard: SpoofGuard = "enforce"
     dhcp_server: bool = False
     enabled: bool = True
+    owner: str = ""
 
     def __post_init__(self) -> None:
         parse_port_id(self.name)
+        parse_owner(self.owner)
         if parse_mac(self.mac) != self.mac:
             raise Invalid("not_canonical", f"{self.mac} is not canonical")
         if any(parse_address(address) != address for address in self.addresses):

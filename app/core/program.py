@@ -164,6 +164,10 @@ class Program:
         found = self._plugged.get(seat)
         return found[0] if found else None
 
+    def holders(self, segment: int, mac: int) -> list[Plugged]:
+        """The ports that have a MAC by their pairs."""
+        return self._copies.holders(segment, mac)
+
     def fragment(self, *key: str | int) -> Fragment:
         """The flows of one fragment; empty if there is no such."""
         return tuple(self._flows.get(key).values())
@@ -175,13 +179,18 @@ class Program:
             for key in members.keys(number):
                 yield from self.fragment(*key)
 
+    def overrides(self, policy_number: int) -> Iterator[Flow]:
+        """The flows of the guardrails that a policy meets."""
+        for key in self._policies.overrides.keys(policy_number):
+            yield from self.fragment(*key)
+
     def port_flows(self, id: Id) -> Collection[int]:
         """The cookies of a port's own flows; none if it is not plugged here."""
         seat = self.seat(id)
         return self._flows.get(("port", *seat)).keys() if seat else ()
 
     def drop_cookies(self, id: Id) -> dict[str, int]:
-        """The flow that counts what the guard dropped of a port, for each reason; none if it is not plugged here."""
+        """The flow that counts what was dropped of a port's, for each reason; none if it is not plugged here."""
         seat = self.seat(id)
         plugged = self.plugged(seat) if seat else None
         if plugged is None or not plugged.enabled:

@@ -177,6 +177,7 @@ PURPOSE: dict[Table, Purpose] = {
             "allowed: keep the rule, go to ZONE",
             "per switch port with a rate: the first packet of a connection: the same, if its meter lets it",
             "refused as a DHCP server's: dropped as `dhcp`",
+            "anything else: dropped as `egress`",
         ),
     ),
     Table.ZONE: Purpose(
@@ -218,6 +219,7 @@ PURPOSE: dict[Table, Purpose] = {
         (
             "allowed: keep the rule, go to COMMIT",
             "per switch port with a rate: the first packet of a connection: the same, if its meter lets it",
+            "anything else: dropped as `ingress`",
         ),
     ),
     Table.COMMIT: Purpose(
@@ -267,6 +269,7 @@ PURPOSE: dict[Table, Purpose] = {
         (
             "allowed: outside and, as far as their policies admit it, to the segment's ports",
             "refused as a DHCP server's: dropped as `dhcp`",
+            "anything else: dropped as `egress`",
         ),
     ),
     Table.OUTPUT: Purpose(
@@ -333,6 +336,15 @@ PURPOSE: dict[Table, Purpose] = {
         ("per set, direction and member address or network: mark SET as true",),
         "return",
     ),
+    Table.GUARDRAILS: Purpose(
+        "Does the operator allow or deny it, whatever the policy says?",
+        (
+            "per guardrail for everybody and match: VERDICT = allowed or none, RULE = the guardrail's id",
+            "per guardrail for some tenants, policy of theirs and match: the same",
+            "without conntrack a guardrail only denies; then conntrack sees the packet",
+        ),
+        "return: what POLICY said holds",
+    ),
     Table.SERVERS: Purpose(
         "Is it something only a DHCP server sends or hears?",
         (
@@ -342,7 +354,7 @@ PURPOSE: dict[Table, Purpose] = {
         "return",
     ),
     Table.DROPPED: Purpose(
-        "Count what the guard dropped",
+        "Count what a guard or a policy dropped",
         ("per port and reason: dropped; its packet counter is what the port's status shows",),
     ),
 }

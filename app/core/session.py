@@ -2,7 +2,8 @@
 
 Whatever happens (a change, a connect, a refusal, an audit) ends the same way: what the switch holds is compared with
 what is wanted, and the difference is pushed as one atomic bundle. Changes that come while a bundle is under way wait
-for its end and then go together. Long work goes in slices: between two of them, `Again` lets others have their turn.
+for its end and then go together. Half of a change is never pushed: it may let pass what neither end of it does. Long
+work goes in slices: between two of them, `Again` lets others have their turn.
 """
 
 from __future__ import annotations
@@ -20,6 +21,7 @@ from app.core.dialogue import (
     Committed,
     Connected,
     Disconnected,
+    Doubted,
     Effect,
     Event,
     Inspect,
@@ -65,6 +67,8 @@ class Session:
     _ledger: Ledger = field(init=False)
     _under_way: Push | None = None
     _work: Work | None = None  # that is not done yet
+    _in_parts: bool = False  # what is wanted is half of a change
+    _rests: bool = False  # the work goes on when that is whole
     _pushing_revision: int = 0
     _delay: float = RETRY_FIRST  # before the next try, should this one be refused
     _audits: int = 0
@@ -104,6 +108,8 @@ class Session:
                 return self._go_on(self._work)
             case Audit():
                 return self._ask_for_audit()
+            case Doubted(cookies):
+                return self._doubt(cookies)
             case Surveyed(audit=number) | Inspected(audit=number) | Unreadable(audit=number):
                 if self._audit is not None and self._audit.number == number:
                     return self._hear_audit(self._audit, event)
@@ -128,6 +134,7 @@ class Session:
         return (yield from self._settle())
 
     def _change(self, change: Changed) -> list[Effect]:
+        self._in_parts = change.more
         if self.state is not State.DISCONNECTED:  # then all is read anew
             self._ledger.take_change(change)
         if self._audit is not None:
@@ -136,6 +143,16 @@ class Session:
         if change.more:
             return []
         self.wanted_revision = max(self.wanted_revision, change.revision)
+        if self._work is not None and self._rests:
+            return self._go_on(self._work)
+        return self._settle_if_idle()
+
+    def _doubt(self, cookies: frozenset[int]) -> list[Effect]:
+        if self.state in (State.DISCONNECTED, State.READING):  # then all is looked at
+            return []
+        self._ledger.doubt(cookies)
+        if self._audit is not None:
+            self._audit.touched |= cookies
         return self._settle_if_idle()
 
     def _settle_if_idle(self) -> list[Effect]:
@@ -144,7 +161,7 @@ class Session:
     def _settle(self) -> Work:
         """Push what differs; if nothing does, the wanted revision is in force."""
         self.state = State.PUSHING
-        push = yield from self._ledger.plan()
+        push = yield from self._ledger.plan(self._is_whole)
         self._mending, self._found = self._found, []
         if push:
             self._under_way, self._pushing_revision = push, self.wanted_revision
@@ -179,13 +196,19 @@ class Session:
         return self._go_on(work)
 
     def _go_on(self, work: Work) -> list[Effect]:
+        self._rests = False
         try:
             next(work)
         except StopIteration as done:
             self._work = None
             effects: list[Effect] = done.value
             return effects
-        return [Again()]
+        return [] if self._rests else [Again()]
+
+    def _is_whole(self) -> bool:
+        """Whether all of a change has come; the work rests until then."""
+        self._rests = self._in_parts
+        return not self._in_parts
 
     def _rest_in(self, state: State) -> None:
         """Nothing is under way any more, and nobody waits for an answer."""

@@ -15,6 +15,7 @@ from app.core.flow import Action, Flow
 from app.core.packets import FiveTuple, Packet, fields_of, move_bits, tuple_of, without_tuple
 from app.core.pipeline import IN_PORT, OFPORT_BITS, TAG, CtState, Table
 from app.core.ports import OFPORT_MAX
+from app.core.sections import Section, Seen
 
 CONNTRACK = ("ct_state", "ct_zone", "ct_mark", "ct_label")
 METADATA = frozenset((*(f"reg{n}" for n in range(16)), "metadata", *CONNTRACK, "in_port"))
@@ -33,12 +34,14 @@ class Connection:
 
 @dataclass(slots=True)
 class Outcome:
-    """What became of a packet: where it came out, the flows and meters it met in order, what was committed."""
+    """What became of a packet: where it came out, the flows and meters it met in order, what was committed; and the
+    same way in its sections, from the first."""
 
     outputs: list[tuple[int, Packet]] = field(default_factory=list)
     path: list[Flow] = field(default_factory=list)
     commits: list[tuple[int, FiveTuple]] = field(default_factory=list)
     meters: list[int] = field(default_factory=list)
+    section: Section = field(default_factory=Section)  # that the packet is in; when it is over, the first
 
     @property
     def ports(self) -> set[int]:
@@ -103,6 +106,8 @@ class Simulator:
         flow = self.classifier.lookup(table, shown or packet)
         while flow is not None:
             outcome.path.append(flow)
+            assert outcome.section.path is not None
+            outcome.section.path.append(flow)
             next_table: int | None = None
             for action in flow.actions:
                 if action[0] == "goto":
@@ -144,6 +149,7 @@ class Simulator:
             port = packet["in_port"]
         elif port == packet.get("in_port"):
             return  # OpenFlow sends a packet back where it came from only if it is told so
+        outcome.section.outputs.append(port)
         outcome.outputs.append((port, {k: v for k, v in packet.items() if k not in METADATA}))
 
     def _resubmit_original(self, table: int, packet: Packet, outcome: Outcome) -> None:
@@ -168,6 +174,7 @@ class Simulator:
         self, zone: int, table: int | None, commit: bool, inner: tuple[Action, ...], packet: Packet, outcome: Outcome
     ) -> None:
         if table is not None and self._is_held(zone, table):
+            outcome.section.then.append(Section(path=None))
             return
         state, connection = self._look(zone, packet)
         if self.forced_state is not None and not commit:
@@ -179,7 +186,11 @@ class Simulator:
                 _write(action, packet, tracked)
             known.mark, known.label = tracked["ct_mark"], tracked["ct_label"]
         if table is not None:
+            seen = Seen(zone, table, state, tracked["ct_label"], tracked["ct_mark"], known.original)
+            around, outcome.section = outcome.section, Section(seen)
+            around.then.append(outcome.section)
             self._run(table, tracked, outcome)
+            outcome.section = around
 
     def _begin(self, zone: int, connection: Connection, outcome: Outcome) -> bool:
         """Make an entry. False if the zone has no room for it."""

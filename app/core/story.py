@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 from app.core.ends import End
 from app.core.flow import Flow
+from app.core.guardrails import Guardrail
 from app.core.inventory import Inventory
 from app.core.pipeline import Priority, Reason, Reg, Table, Verdict
 from app.core.question import Step
@@ -24,6 +25,8 @@ GUARD = {
     Reason.DHCP: "a DHCP server's message, and the port is not marked as a DHCP server",
 }
 
+# What a policy has dropped is told by who asked it.
+POLICY_REASONS = (Reason.EGRESS, Reason.INGRESS)
 WORDS = {Reason.ETHERTYPE: "ethertype", Reason.DHCP: "dhcp_server"}
 
 
@@ -36,7 +39,7 @@ class Story:
     target: End
     stage: str = Table.GUARD.name
     reason: str = "unregistered"
-    rule: str | None = None  # tenant/group/key
+    rule: str | None = None  # tenant/group/key, or guardrail:name
     port: str | None = None  # tenant/port
 
     def tell(self, outcome: Outcome) -> Iterator[Step]:
@@ -48,15 +51,14 @@ class Story:
             yield Step(Table.GUARD.name, "drop", None, None, detail)
         rule: int | None = None
         for flow in path:
-            if flow.table == Table.POLICY:
-                rule = {action[1]: action[2] for action in flow.actions}.get(Reg.RULE)
-            elif flow.table in _TELLERS:
+            if flow.table in _CALLED:
+                rule = _set_by(flow).get(Reg.RULE, rule)
+                continue
+            if flow.table in _TELLERS:
                 yield from _TELLERS[Table(flow.table)](self, flow, rule)
+            rule = None  # what was asked is told
         for zone, _ in outcome.commits:
             yield Step(Table.COMMIT.name, "commit", None, None, f"new connection in zone {zone}")
-        last = next((flow.table for flow in reversed(path) if flow.table not in _CALLED), None)
-        if last in _JUDGES:
-            yield self._denied(last)
 
     def _guard(self, flow: Flow, rule: int | None) -> Iterator[Step]:
         if ("goto", Table.UPLINK) in flow.actions:
@@ -70,6 +72,8 @@ class Story:
 
     def _dropped(self, flow: Flow, rule: int | None) -> Iterator[Step]:
         reason = next(Reason(value) for name, value, _ in flow.match if name == Reg.CALL)
+        if reason in POLICY_REASONS:
+            return
         self.stage, self.reason, self.port = Table.GUARD.name, WORDS.get(reason, "spoofed"), self.source.name
         yield Step(Table.GUARD.name, "drop", self.source.name, None, GUARD[reason])
 
@@ -87,19 +91,33 @@ class Story:
             self.stage, self.reason, self.port = stage, "established", end.name
             yield Step(stage, "pass", end.name, None, "belongs to a connection that the present policy has admitted")
 
-    def _accepted(self, flow: Flow, rule: int | None) -> Iterator[Step]:
-        """A verdict for a new connection, or one without conntrack."""
-        if (Reg.VERDICT, Verdict.ALLOWED, 0xFFFFFFFF) not in flow.match:
-            return
+    def _judged(self, flow: Flow, rule: int | None) -> Iterator[Step]:
+        """A verdict for a new connection, or one without conntrack. `rule` is who decided, of rules and guardrails."""
         sends = flow.table in (Table.ACCEPT_SOURCE, Table.TRACK_SOURCE, Table.MULTICAST_OUT)
         stage, end = ("SOURCE", self.source) if sends else ("TARGET", self.target)
+        guardrail = self.inventory.guardrail_of(rule) if rule else None
+        if _set_by(flow).get(Reg.CALL) in POLICY_REASONS:
+            self.reason, self.rule = "no_rule_matches", None
+            detail = "no rule of the port's groups allows it"
+            if guardrail is not None:
+                self.reason, self.rule = "guardrail", guardrail.reference
+                detail = "the operator denies it, whatever the port's groups say"
+            self.stage, self.port = stage, end.name
+            yield Step(stage, "deny", end.name, self.rule, detail)
+        elif (Reg.VERDICT, Verdict.ALLOWED, 0xFFFFFFFF) in flow.match:
+            self.stage, self.port = stage, end.name
+            yield self._allowed(flow, rule, guardrail)
+
+    def _allowed(self, flow: Flow, rule: int | None, guardrail: Guardrail | None) -> Step:
         id = self.inventory.rule_of(rule) if rule else None
-        self.stage, self.port, self.rule = stage, end.name, "/".join(id) if id else None
-        self.reason = "rule" if id else "default_egress"
-        detail = "" if id else "a port may send what is its own"
+        self.rule, shown = ("/".join(id), "/".join(id[1:])) if id else (None, None)
+        self.reason, detail = "rule" if id else "default_egress", "" if id else "a port may send what is its own"
+        if guardrail is not None:
+            self.reason, self.rule = "guardrail", guardrail.reference
+            shown, detail = self.rule, "the operator allows it, whatever the port's groups say"
         if flow.table in (Table.TRACK_SOURCE, Table.TRACK_TARGET):
             self.reason, detail = "stateless_rule", "without conntrack"
-        yield Step(stage, "allow", end.name, "/".join(id[1:]) if id else None, detail)
+        return Step(self.stage, "allow", self.port, shown, detail)
 
     def _limited(self, flow: Flow, rule: int | None) -> Iterator[Step]:
         if not flow.actions:
@@ -107,28 +125,25 @@ class Story:
             self.stage, self.reason, self.port, self.rule = Table.COMMIT.name, "zone_is_full", end.name, None
             yield Step(Table.COMMIT.name, "drop", end.name, None, "the conntrack zone has no room for the connection")
 
-    def _denied(self, table: int) -> Step:
-        sends = table in (Table.JUDGE_SOURCE, Table.MULTICAST)
-        stage, end = ("SOURCE", self.source) if sends else ("TARGET", self.target)
-        self.stage, self.reason, self.port, self.rule = stage, "no_rule_matches", end.name, None
-        return Step(stage, "deny", end.name, None, "no rule of the port's groups allows it")
+
+def _set_by(flow: Flow) -> dict[str, int]:
+    """What a flow writes into registers."""
+    return {action[1]: action[2] for action in flow.actions if action[0] == "set"}
 
 
-# After a judge comes nothing if what it called had no verdict.
-_CALLED = (Table.POLICY, Table.SETS, Table.MEMBER, Table.SERVERS)
-_JUDGES = (Table.JUDGE_SOURCE, Table.JUDGE_TARGET, Table.MULTICAST)
+_CALLED = (Table.POLICY, Table.SETS, Table.MEMBER, Table.GUARDRAILS, Table.SERVERS)
 _TELLERS = {
     Table.GUARD: Story._guard,
     Table.ADDRESS: Story._address,
     Table.UPLINK: Story._uplink,
     Table.SOURCE: Story._known,
     Table.TARGET: Story._known,
-    Table.TRACK_SOURCE: Story._accepted,
-    Table.ACCEPT_SOURCE: Story._accepted,
-    Table.TRACK_TARGET: Story._accepted,
-    Table.ACCEPT_TARGET: Story._accepted,
+    Table.TRACK_SOURCE: Story._judged,
+    Table.ACCEPT_SOURCE: Story._judged,
+    Table.TRACK_TARGET: Story._judged,
+    Table.ACCEPT_TARGET: Story._judged,
     Table.LIMIT_SOURCE: Story._limited,
     Table.LIMIT_TARGET: Story._limited,
-    Table.MULTICAST_OUT: Story._accepted,
+    Table.MULTICAST_OUT: Story._judged,
     Table.DROPPED: Story._dropped,
 }

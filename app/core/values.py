@@ -8,27 +8,35 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
+from app.core.assertions import Assertion, Assertions
+from app.core.guardrails import Guardrail
 from app.core.limits import Limits
-from app.core.parsing import DATAPATH_ID, Family, Invalid, parse_cidr, parse_datapath_id, parse_name
+from app.core.parsing import DATAPATH_ID, Family, Invalid, parse_cidr, parse_datapath_id, parse_name, parse_owner
 from app.core.ports import OFPORT_MAX, VLAN_LAST, AddressPair, Binding, EgressMode, Port, SpoofGuard
+from app.core.quota import Quota
 from app.core.remotes import parse_control_socket, parse_remote
 from app.core.rules import Direction, Ports, Remote, Rule
+from app.core.tokens import Token
 
 __all__ = [
     "OFPORT_MAX",
     "VLAN_LAST",
     "AddressGroup",
     "AddressPair",
+    "Assertion",
+    "Assertions",
     "Binding",
     "Direction",
     "EgressMode",
     "Family",
     "Group",
+    "Guardrail",
     "Limits",
     "Policy",
     "PolicyKey",
     "Port",
     "Ports",
+    "Quota",
     "Remote",
     "Rule",
     "SpoofGuard",
@@ -36,6 +44,7 @@ __all__ = [
     "Switch",
     "SwitchPort",
     "Tenant",
+    "Token",
     "Value",
     "labels_of",
 ]
@@ -43,15 +52,21 @@ __all__ = [
 
 @dataclass(frozen=True, slots=True)
 class Tenant:
-    """Owner of ports, groups and conntrack zones, of which it may take so much."""
+    """Owner of ports, groups and conntrack zones, of which it may take so much.
+
+    Its own `owner`, as that of other values, is the declared configuration that keeps it; empty: none does.
+    """
 
     name: str
     description: str = ""
     labels: tuple[tuple[str, str], ...] = ()
     limits: Limits = field(default_factory=Limits)
+    quota: Quota = field(default_factory=Quota)
+    owner: str = ""
 
     def __post_init__(self) -> None:
         parse_name(self.name)
+        parse_owner(self.owner)
         object.__setattr__(self, "labels", tuple(sorted(self.labels)))
 
     @property
@@ -67,9 +82,11 @@ class Group:
     name: str
     description: str = ""
     rules: tuple[Rule, ...] = ()
+    owner: str = ""
 
     def __post_init__(self) -> None:
         parse_name(self.name)
+        parse_owner(self.owner)
         ordered = tuple(sorted(self.rules, key=lambda rule: rule.key))
         if len({rule.key for rule in ordered}) != len(ordered):
             raise Invalid("duplicate_key", "two rules have the same key")
@@ -91,9 +108,11 @@ class AddressGroup:
     name: str
     description: str = ""
     cidrs: tuple[str, ...] = ()
+    owner: str = ""
 
     def __post_init__(self) -> None:
         parse_name(self.name)
+        parse_owner(self.owner)
         if any(parse_cidr(cidr) != cidr for cidr in self.cidrs):
             raise Invalid("not_canonical", "a network is not canonical")
         object.__setattr__(self, "cidrs", tuple(sorted(set(self.cidrs))))
@@ -133,7 +152,7 @@ class Switch:
         return (self.dpid,)
 
 
-Value = Tenant | Group | AddressGroup | Port | Switch
+Value = Tenant | Group | AddressGroup | Port | Switch | Guardrail | Token | Assertions
 
 
 @dataclass(frozen=True, slots=True)

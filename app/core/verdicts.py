@@ -168,6 +168,7 @@ def _judge_flows() -> Iterator[Flow]:
                 later: Wanted = {"eth_type": family, "ip_frag": LATER}
                 yield flow(party.judge, Priority.INFRASTRUCTURE, as_party, goto(party.then), ct_state=state, **later)
         yield flow(party.accept, Priority.OWN, move(Reg.RULE, party.rule, 32), goto(party.then), **allowed)
+        yield flow(party.accept, Priority.LAST, *drop(Reason.EGRESS if party.sends else Reason.INGRESS))
     for dhcp in messages(SERVERS, CLIENTS):
         infrastructure: Wanted = {**dhcp, **FROM_UPLINK, "ct_state": NEW, "ip_frag": WHOLE}
         yield flow(Table.JUDGE_TARGET, Priority.OWN, goto(Table.OUTPUT), **infrastructure)

@@ -36,6 +36,9 @@ class Resting:
     since: dict[int, float] = field(default_factory=dict)  # seconds since 1970
     _order: list[tuple[float, int]] = field(default_factory=list)
 
+    def copied(self) -> Resting:
+        return Resting(dict(self.since), list(self._order))
+
     def mark(self, zone: int, moment: str, present: bool) -> None:
         entry = seconds_of(moment), zone
         if present:

@@ -38,6 +38,11 @@ class Control:
         with green.Timeout(seconds + 1, ControlTrouble("ovs-vswitchd has not answered in time")), self._turn:
             return threads.aside(self._ask, command, arguments, seconds, most_bytes)
 
+    def beside(self, name: str) -> Path:
+        """Another file of the run directory."""
+        path = Path(self.path)
+        return (path if path.is_dir() else path.parent) / name
+
     def datapath(self, type: str | None = None) -> str:
         """The name, as dpctl commands take it, of the datapath of bridges of a type; None: the only one there is."""
         there = self.ask("dpctl/dump-dps").split()

@@ -95,6 +95,16 @@ class Keeper:
         control = self._reachable()
         control.flush(self._datapath(control), zone, tuple)
 
+    def ask(self, command: str, *arguments: str, seconds: float, most_bytes: int) -> str:
+        """What ovs-vswitchd says to a command. Waits; raises ControlTrouble."""
+        return self._reachable().ask(command, *arguments, seconds=seconds, most_bytes=most_bytes)
+
+    def datapath_flows(self, seconds: float, most_bytes: int) -> str:
+        """What the datapath does with packets at present. Waits; raises ControlTrouble."""
+        control = self._reachable()
+        arguments = ("--names", self._datapath(control))
+        return control.ask("dpctl/dump-flows", *arguments, seconds=seconds, most_bytes=most_bytes)
+
     def _reachable(self) -> Control:
         if self.control is None:
             raise ControlTrouble(NO_CONTROL)

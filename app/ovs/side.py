@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, MutableMapping
 from dataclasses import replace
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import structlog
@@ -89,6 +90,19 @@ class Side:
     def flush(self, zone: Zone, tuple: str) -> None:
         """Have one entry of a zone forgotten; see `Control.flush`. Waits; raises ControlTrouble."""
         self._keeper.flush(zone, tuple)
+
+    def ask(self, command: str, *arguments: str, seconds: float = 5.0, most_bytes: int = 1 << 20) -> str:
+        """What ovs-vswitchd says to a command of ovs-appctl. Waits; raises ControlTrouble."""
+        return self._keeper.ask(command, *arguments, seconds=seconds, most_bytes=most_bytes)
+
+    def datapath_flows(self, seconds: float, most_bytes: int) -> str:
+        """The flows of the bridge's datapath, with the names of interfaces. Waits; raises ControlTrouble."""
+        return self._keeper.datapath_flows(seconds, most_bytes)
+
+    def management(self, bridge: str) -> Path | None:
+        """Where ovs-vswitchd listens for who manages a bridge; None if no control socket is configured."""
+        control = self._keeper.control
+        return control.beside(f"{bridge}.mgmt") if control and bridge else None
 
     @property
     def has_control(self) -> bool:

@@ -6,7 +6,7 @@ from __future__ import annotations
 
 import time
 from collections import deque
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Protocol, TypeVar
 
@@ -15,23 +15,27 @@ from eventlet import event, tpool
 
 from app.clock import utc_now
 from app.core.inventory import Inventory, Write
+from app.core.problems import Moved
+from app.records import Also, Done, Prepared, Record
 from app.service import StoreUnavailable
 
 T = TypeVar("T")
 BATCH = 256
 # How long changes of one batch may be computed before it is closed: the hub stands still meanwhile.
 BATCH_SECONDS = 0.005
+AT_ONCE = 500  # rows that are put in place in one go; more than a batch of usual changes has
 
 
 class Commits(Protocol):
     """What the writer needs of a store; called in another thread, one call at a time."""
 
-    def commit(self, changes: list[list[Write]], revision: int) -> None: ...
+    def commit(self, changes: list[list[Write]], revision: int, records: list[Record]) -> None: ...
 
 
 @dataclass(slots=True, eq=False)
 class _Request:
-    change: Callable[[Inventory, str], Any]
+    change: Callable[[Inventory, str], Any] | Prepared
+    also: Also | None = None
     done: event.Event = field(default_factory=event.Event)
     result: Any = None
     error: BaseException | None = None
@@ -41,6 +45,10 @@ class _Request:
             self.done.send_exception(self.error)
         else:
             self.done.send(self.result)
+
+
+# Who asked, what they write, the revision that this makes, and what is recorded of it.
+Batch = tuple[list[_Request], list[list[Write]], int, list[Record]]
 
 
 class Committer:
@@ -73,20 +81,27 @@ class Committer:
         """Why no write is accepted any more; None while writes are."""
         return self._refusal
 
-    def write(self, change: Callable[[Inventory, str], T]) -> T:
-        """Run `change(inventory, now)` alone and return its result when it is durable; blocks the greenlet.
+    def write(self, change: Callable[[Inventory, str], T], also: Also | None = None) -> T:
+        """Run `change(inventory, now)` alone and return its result when it is durable, together with the records that
+        `also` makes of it; blocks the greenlet.
 
         What `change` raises is raised here, and nothing has changed; so with `StoreUnavailable`. It must not
         yield. A caller that is killed or times out before its change was begun has changed nothing.
         """
+        return self._asked(_Request(change, also))  # type: ignore[no-any-return]
+
+    def place(self, prepared: Prepared, also: Also | None = None) -> Any:
+        """The same with what a change did to a copy. `Moved` if the inventory is not what the copy was made of."""
+        return self._asked(_Request(prepared, also))
+
+    def _asked(self, request: _Request) -> Any:
         if self._refusal is not None:
             raise StoreUnavailable(self._refusal)
-        request = _Request(change)
         self._queue.append(request)
         if not self._wake.ready():
             self._wake.send()
         try:
-            return request.done.wait()  # type: ignore[no-any-return]
+            return request.done.wait()
         finally:
             if not request.done.ready() and request in self._queue:
                 self._queue.remove(request)
@@ -112,7 +127,8 @@ class Committer:
                 self._wake.wait()
                 self._wake = event.Event()
                 while self._queue:
-                    self._settle(*self._compute())
+                    is_prepared = isinstance(self._queue[0].change, Prepared)
+                    self._settle(*(self._take_prepared() if is_prepared else self._compute()))
                     # Let those who were answered go on: what they write next joins the next batch.
                     eventlet.sleep(0)
         except BaseException as error:
@@ -122,32 +138,62 @@ class Committer:
             self._refuse_queued()
             self._stopped.send()
 
-    def _compute(self) -> tuple[list[_Request], list[list[Write]], int]:
-        """Apply a batch of queued changes and take it back: who asked, what they write, the new revision."""
+    def _take_prepared(self) -> Batch:
+        """The same of a change that was made on a copy: nothing is applied, and nothing has to be taken back."""
+        request, now = self._queue.popleft(), self._inventory.revision
+        made, records = request.change, list[Record]()
+        assert isinstance(made, Prepared)
+        try:
+            if made.base != now:
+                raise Moved
+            if request.also is not None:
+                records += request.also(Done(made.result, made.writes, made.revision, made.now))
+        except BaseException as error:
+            request.error = error
+            return [request], [], now, []
+        request.result = made.result
+        return [request], [list(made.writes)] if made.writes else [], made.revision, records
+
+    def _compute(self) -> Batch:
+        """Apply a batch of queued changes and take it back: who asked, what they write, the new revision, records."""
         inventory, before = self._inventory, self._inventory.revision
         requests: list[_Request] = []
         changes: list[list[Write]] = []
+        records: list[Record] = []
         end = time.monotonic() + BATCH_SECONDS
         while self._queue and len(requests) < BATCH and (not requests or time.monotonic() < end):
+            if isinstance(self._queue[0].change, Prepared):
+                break  # it rests on what is in place already
             request = self._queue.popleft()
             requests.append(request)
             mark = len(inventory.journal)
             try:
                 with inventory.attempt():
-                    request.result = request.change(inventory, self._now())
+                    records += self._applied(request, mark)
             except BaseException as error:
                 request.error = error
             changes.append(inventory.journal[mark:])
         revision = inventory.revision
         inventory.undo()
         inventory.revision = before
-        return requests, [writes for writes in changes if writes], revision
+        return requests, [writes for writes in changes if writes], revision, records
 
-    def _settle(self, requests: list[_Request], changes: list[list[Write]], revision: int) -> None:
+    def _applied(self, request: _Request, mark: int) -> Sequence[Record]:
+        """Make one change; what is to be recorded of it."""
+        inventory, now = self._inventory, self._now()
+        assert not isinstance(request.change, Prepared)
+        request.result = request.change(inventory, now)
+        if request.also is None:
+            return ()
+        return request.also(Done(request.result, tuple(inventory.journal[mark:]), inventory.revision, now))
+
+    def _settle(
+        self, requests: list[_Request], changes: list[list[Write]], revision: int, records: list[Record]
+    ) -> None:
         """Commit a batch, put it in place, tell of it, and answer."""
         try:
-            if changes:
-                tpool.execute(self._store.commit, changes, revision)
+            if changes or records:
+                tpool.execute(self._store.commit, changes, revision, records)
         except BaseException as error:
             # Refusals too: they may rest on a change of the same batch that is not to be.
             _fail(requests, str(error) if isinstance(error, StoreUnavailable) else repr(error))
@@ -161,9 +207,14 @@ class Committer:
                 request.answer()
 
     def _publish(self, writes: list[Write], revision: int) -> None:
-        for write in writes:
-            self._inventory.load(write.kind, write.id, write.after)
-        self._inventory.revision = revision
+        inventory = self._inventory
+        if len(writes) > AT_ONCE:
+            for _ in inventory.load_in_turns(writes, revision):
+                eventlet.sleep(0)
+        else:
+            for write in writes:
+                inventory.load(write.kind, write.id, write.after)
+            inventory.revision = revision
         if writes:
             self._on_committed(writes, revision)
 

@@ -23,6 +23,9 @@ def contradictions(rows: Rows, revision: int) -> Iterator[str]:
     yield from _rule_ids(rows)
     yield from _sets(rows)
     yield from _policies(rows)
+    yield from _guardrails(rows)
+    yield from _tokens(rows)
+    yield from _assertions(rows)
 
 
 def _revisions(rows: Rows, revision: int) -> Iterator[str]:
@@ -46,6 +49,34 @@ def _references(rows: Rows) -> Iterator[str]:
             if rule.remote and (stored.value.tenant, rule.remote.name) not in rows[rule.remote.kind]:
                 what = f"{rule.remote.kind} {rule.remote.name}"
                 yield f"rule {rule.key} of {path('group', id)} names {what}, which does not exist"
+
+
+def _guardrails(rows: Rows) -> Iterator[str]:
+    priorities: dict[int, Id] = {}
+    for id, stored in rows["guardrail"].items():
+        other = priorities.setdefault(stored.value.priority, id)
+        if other != id:
+            yield f"{path('guardrail', id)} and {path('guardrail', other)} have priority {stored.value.priority}"
+        for tenant in stored.value.tenants or ():
+            if (tenant,) not in rows["tenant"]:
+                yield f"{path('guardrail', id)} names tenant {tenant}, which does not exist"
+
+
+def _tokens(rows: Rows) -> Iterator[str]:
+    holders: dict[str, Id] = {}
+    for id, stored in rows["token"].items():
+        token = stored.value
+        if token.tenant is not None and (token.tenant,) not in rows["tenant"]:
+            yield f"{path('token', id)} belongs to tenant {token.tenant}, which does not exist"
+        for what, proof in (("secret", token.digest), ("certificate", token.certificate)):
+            if proof and holders.setdefault(proof, id) != id:
+                yield f"{path('token', id)} and {path('token', holders[proof])} have the same {what}"
+
+
+def _assertions(rows: Rows) -> Iterator[str]:
+    for id in rows["assertions"]:
+        if (id[0],) not in rows["tenant"]:
+            yield f"{path('assertions', id)} belongs to tenant {id[0]}, which does not exist"
 
 
 def _zones(rows: Rows) -> Iterator[str]:
@@ -76,7 +107,10 @@ def _resting(rows: Rows) -> Iterator[str]:
 def _rule_ids(rows: Rows) -> Iterator[str]:
     wanted = {(*id, rule.key) for id, stored in rows["group"].items() for rule in stored.value.rules}
     yield from _same("rule_id", wanted, rows["rule_id"])
-    yield from _numbers("rule_id", rows["rule_id"], rows["counter"].get(("rule_id",), 0))
+    yield from _same("guardrail_id", set(rows["guardrail"]), rows["guardrail_id"])
+    # Out of one counter, as flows know rules and guardrails by one kind of number; a rule's id has three parts.
+    numbers = {**rows["rule_id"], **{("guardrail", *id): number for id, number in rows["guardrail_id"].items()}}
+    yield from _numbers("rule_id", numbers, rows["counter"].get(("rule_id",), 0))
 
 
 def _sets(rows: Rows) -> Iterator[str]:

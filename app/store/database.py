@@ -8,21 +8,24 @@ import itertools
 import json
 import os
 import sqlite3
-from collections.abc import Sequence
-from contextlib import suppress
+from collections.abc import Callable, Sequence
+from contextlib import closing, suppress
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 from app.core.indexes import Id
 from app.core.inventory import Inventory, Write
 from app.core.zones import DAY
 from app.documents import encode
 from app.errors import StartError
+from app.records import Page, Record, Reply, Retention, Search
 from app.service import StoreUnavailable
+from app.store import records as recording
 from app.store.inspection import SIDE_FILES, Contents, connect, inspect, read
 from app.store.lock import Lock
 from app.store.schema import STEPS, Step, migrate
 
+T = TypeVar("T")
 NAME = "ovswarden.db"
 PUT = "INSERT INTO item VALUES (?, ?, ?) ON CONFLICT DO UPDATE SET document = excluded.document"
 DELETE = "DELETE FROM item WHERE kind = ? AND id = ?"
@@ -31,13 +34,18 @@ DELETE = "DELETE FROM item WHERE kind = ? AND id = ?"
 class Store:
     """An open database. One thread at a time may use it, not always the same. It never logs or yields."""
 
-    def __init__(self, path: Path, lock: Lock, connection: sqlite3.Connection, contents: Contents) -> None:
+    def __init__(
+        self, path: Path, lock: Lock, connection: sqlite3.Connection, contents: Contents, retention: Retention
+    ) -> None:
         self.path, self._lock, self._connection = path, lock, connection
+        self._records = recording.Records(retention)
         self._contents: Contents | None = contents
         self._inode = path.stat().st_ino
 
     @classmethod
-    def open(cls, directory: str | os.PathLike[str], steps: tuple[Step, ...] = STEPS) -> Store:
+    def open(
+        cls, directory: str | os.PathLike[str], steps: tuple[Step, ...] = STEPS, retention: Retention | None = None
+    ) -> Store:
         """Open the database of a state directory, and create either if absent.
 
         `StartError` if the directory is in use or unusable, and if the database is damaged or of a newer
@@ -51,7 +59,7 @@ class Store:
         except OSError as error:
             raise StartError(f"state_dir {directory} cannot be used: {error.strerror}") from error
         try:
-            return cls._open(path, lock, steps)
+            return cls._open(path, lock, steps, retention or Retention())
         except (OSError, sqlite3.Error) as error:
             lock.release()
             raise StartError(f"{path} cannot be opened: {error}") from error
@@ -60,7 +68,7 @@ class Store:
             raise
 
     @classmethod
-    def _open(cls, path: Path, lock: Lock, steps: tuple[Step, ...]) -> Store:
+    def _open(cls, path: Path, lock: Lock, steps: tuple[Step, ...], retention: Retention) -> Store:
         if not any(Path(f"{path}{suffix}").exists() for suffix in ("", *SIDE_FILES)):
             _create(path, steps)
         contents = inspect(path, steps)
@@ -70,7 +78,7 @@ class Store:
         try:
             if contents.version < len(steps):
                 migrate(connection, steps)
-            return cls(path, lock, connection, contents)
+            return cls(path, lock, connection, contents, retention)
         except BaseException:
             connection.close()
             raise
@@ -87,8 +95,9 @@ class Store:
         inventory.revision = contents.revision
         return inventory
 
-    def commit(self, changes: Sequence[Sequence[Write]], revision: int) -> None:
-        """Make changes durable, all or none: when this returns they survive the loss of power.
+    def commit(self, changes: Sequence[Sequence[Write]], revision: int, records: Sequence[Record] = ()) -> None:
+        """Make changes durable with what is recorded of them, all or none: when this returns they survive the loss of
+        power.
 
         `StoreUnavailable` if that cannot be had; the same call may succeed later, when there is space again.
         """
@@ -102,10 +111,29 @@ class Store:
             self._connection.executemany(DELETE, gone)
             self._connection.executemany(PUT, put)
             self._connection.execute("UPDATE progress SET revision = ?", (revision,))
+            self._records.write(self._connection, records)
             self._connection.execute("COMMIT")
         except (sqlite3.Error, OSError) as error:
             self._roll_back()
             raise StoreUnavailable(f"the change could not be stored in {self.path}: {error}") from error
+        except BaseException:
+            self._roll_back()
+            raise
+
+    def entries(self, search: Search) -> Page:
+        """A page of the audit log. Any thread may ask, also while another commits; so with `reply`."""
+        return self._ask(lambda connection: recording.entries(connection, search))
+
+    def reply(self, owner: str, key: str, now: str) -> Reply | None:
+        """The answer that is kept under a caller's idempotency key."""
+        return self._ask(lambda connection: recording.reply(connection, owner, key, now))
+
+    def _ask(self, question: Callable[[sqlite3.Connection], T]) -> T:
+        try:
+            with closing(connect(self.path, "ro")) as connection:
+                return question(connection)
+        except sqlite3.Error as error:
+            raise StoreUnavailable(f"{self.path} cannot be read: {error}") from error
 
     def close(self) -> None:
         """Give file and directory free. Nothing waits for this: what was committed is durable already."""
@@ -120,6 +148,7 @@ class Store:
 
     def _roll_back(self) -> None:
         # Raises nothing: what went wrong first is what the caller is told.
+        self._records.roll_back()
         try:
             # After some errors SQLite has rolled back by itself.
             if self._connection.in_transaction:

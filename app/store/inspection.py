@@ -20,6 +20,7 @@ from app.store.schema import APPLICATION_ID, Step, migrate, version
 
 HEADER_BYTES = 100
 SIDE_FILES = ("-wal", "-shm")
+RECORDS = {"audit", "audit_tenant", "reply"}
 # What SQLite reports when the file is at fault, not its surroundings (permissions, a full disk, a lock).
 DAMAGE_CODES = frozenset((sqlite3.SQLITE_ERROR, sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB, sqlite3.SQLITE_SCHEMA))
 
@@ -81,6 +82,7 @@ def read(connection: sqlite3.Connection) -> Contents:
         except (DecodeError, ValueError, TypeError, RecursionError) as error:
             raise DamageError(f"{kind} {id_text}: {error}") from error
         rows[kind][id] = content
+    _check_tables(connection)
     found = connection.execute("SELECT revision FROM progress").fetchall()
     if len(found) != 1:
         raise DamageError("its revision is missing")
@@ -89,6 +91,13 @@ def read(connection: sqlite3.Connection) -> Contents:
         more = f" (and {len(wrong) - 1} more)" if len(wrong) > 1 else ""
         raise DamageError(wrong[0] + more)
     return Contents(found[0][0], rows, version(connection))
+
+
+def _check_tables(connection: sqlite3.Connection) -> None:
+    """Those that are not read at the start would be missed by the first write, which nobody would understand."""
+    tables = {name for (name,) in connection.execute("SELECT name FROM sqlite_schema WHERE type = 'table'")}
+    for name in sorted(RECORDS - tables):
+        raise DamageError(f"the table {name} is missing")
 
 
 def _id(parts: Any) -> Id:

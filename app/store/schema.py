@@ -58,6 +58,22 @@ STEPS: tuple[Step, ...] = (
     fewer_zones,
     # The same tables, with documents of schema 3, and with rows for the zones that rest.
     sql(),
+    # Documents of schema 4; the audit log, and answers that are kept under idempotency keys: see app.store.records.
+    sql(
+        "CREATE TABLE audit (id INTEGER PRIMARY KEY AUTOINCREMENT, time TEXT NOT NULL, actor TEXT NOT NULL,"
+        " role TEXT NOT NULL, how TEXT NOT NULL, remote TEXT, request_id TEXT NOT NULL, method TEXT NOT NULL,"
+        " path TEXT NOT NULL, status INTEGER NOT NULL, revision INTEGER NOT NULL, bytes INTEGER NOT NULL,"
+        " changes TEXT NOT NULL) STRICT",
+        "CREATE INDEX audit_time ON audit (time)",
+        # The tenants that an entry is about.
+        "CREATE TABLE audit_tenant (tenant TEXT NOT NULL, entry INTEGER NOT NULL, PRIMARY KEY (tenant, entry))"
+        " STRICT, WITHOUT ROWID",
+        "CREATE INDEX audit_tenant_entry ON audit_tenant (entry)",
+        "CREATE TABLE reply (owner TEXT NOT NULL, key TEXT NOT NULL, fingerprint TEXT NOT NULL, time TEXT NOT NULL,"
+        " revision INTEGER NOT NULL, status INTEGER NOT NULL, headers TEXT NOT NULL, body TEXT NOT NULL,"
+        " PRIMARY KEY (owner, key)) STRICT",
+        "CREATE INDEX reply_time ON reply (time)",
+    ),
 )
 
 

@@ -15,12 +15,12 @@ from rest.contradictions import CIDRS_MAX
 from rest.exchange import Answer, Call, Written, life, shown
 from rest.paging import page_of_tenant
 from rest.problems import Failure
-from rest.schemas import ADDRESS_GROUP, ADDRESS_UPDATE
+from rest.schemas.resources import ADDRESS_GROUP, ADDRESS_UPDATE
 from rest.writing import Change, Condition
 
 
 def document(group: AddressGroup) -> dict[str, Any]:
-    return {"description": group.description, "cidrs": list(group.cidrs)}
+    return {"description": group.description, "cidrs": list(group.cidrs), "owner": group.owner}
 
 
 def view(call: Call, stored: Stored) -> dict[str, Any]:
@@ -42,11 +42,13 @@ def _rules_by_name(named_by: Iterable[Stored]) -> Counter[str | None]:
 
 
 def list_all(call: Call) -> Answer:
+    """A tenant's address groups."""
     rules = _rules_by_name(call.firewall.inventory.list("group", call.params["tenant"]))
     return page_of_tenant(call, "address_group", lambda stored: _render(stored, rules))
 
 
 def get(call: Call) -> Answer:
+    """One address group."""
     return shown(view(call, call.firewall.inventory.get("address_group", *_id(call))))
 
 
@@ -64,7 +66,7 @@ def patch(call: Call) -> Written:
 def update(call: Call) -> Written:
     """Add and remove some networks. What is to be added and is there, or to be removed and is not, is so already."""
     body = ADDRESS_UPDATE.read(call.document())
-    condition = Condition.of(call.headers, body.revision)
+    condition = Condition.of(call, body.revision)
 
     def change(inventory: Inventory, now: str) -> Change:
         before = inventory.get("address_group", *_id(call))
@@ -73,11 +75,12 @@ def update(call: Call) -> Written:
         after = inventory.put(replace(_value(before), cidrs=tuple(cidrs)), now)
         return Change(before, after, inventory.revision)
 
-    done = call.firewall.write(change)
+    done = call.write(change)
     return Written(done.revision, lambda: shown(view(call, done.after)))
 
 
 def delete(call: Call) -> Written:
+    """Remove an address group. 409 ``in_use`` while a rule names it."""
     return writing.delete(call, "address_group", _id(call))
 
 

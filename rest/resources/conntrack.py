@@ -33,7 +33,7 @@ def _listed(call: Call, meant: Asked, lists: Lists, unavailable: list[dict[str, 
     answer = page(
         call,
         _rows(lists),
-        lambda row: _view(call, belonging, row),
+        lambda row: view(call, belonging, row),
         lambda row: meant.filter.keeps(row[2], row[1], belonging),
     )
     assert isinstance(answer.body, dict)
@@ -104,7 +104,7 @@ def _missing(lists: Lists, unavailable: list[dict[str, Any]]) -> dict[str, Any]:
     }
 
 
-def _view(call: Call, belonging: Belonging, row: Row) -> dict[str, Any]:
+def view(call: Call, belonging: Belonging, row: Row) -> dict[str, Any]:
     dpid, vlan, connection = row
     has_ports = connection.protocol in WITH_PORTS
     icmp = {f"icmp_{name}": value for name, value in connection.icmp._asdict().items()} if connection.icmp else {}

@@ -18,16 +18,17 @@ from rest.exchange import Answer, Call, Pending
 from rest.problems import Failure, invalid_query
 from rest.resources.conntrack import switch_name
 
-QUERY = (*FILTERS, "all")
+QUERY = (*FILTERS, "all", "dry_run")
 MOST_FLUSHED = 10_000  # connections of a zone at once, one message each
 PASSES = 3  # Open vSwitch before 3.1.5 and 3.3.1 passes over some connections when it flushes many by a tuple
 
 
 def flush(call: Call) -> Pending:
-    """What was done, by switch and zone. 409 if nothing could be."""
+    """What was done, by switch and zone; with ``dry_run`` what would be. 409 if nothing could be."""
     everything = queries.flag(call.query, "all")
     _refuse_vagueness(call, everything)
     meant = asked(call)
+    queries.flag(call.query, "dry_run")  # a wrong one is refused before anything is done
     return Pending(lambda _: _flushed(call, meant), 0.0)  # however long the switches take, nobody else waits
 
 
@@ -42,7 +43,11 @@ def _flushed(call: Call, meant: Asked) -> Answer:
     if failed and len(failed) == len(done):
         raise Failure(409, "not_flushed", f"nothing was flushed: {failed[0]['detail']}", flushed=done)
     is_complete = not failed and not any(each.get("left") for each in done)
-    return Answer(200, {"flushed": done, "complete": is_complete})
+    body = {"flushed": done, "complete": is_complete}
+    if queries.flag(call.query, "dry_run"):
+        return Answer(200, {"dry_run": True, **body})
+    call.act()
+    return Answer(200, body)
 
 
 def _refuse_vagueness(call: Call, everything: bool) -> None:
@@ -50,7 +55,8 @@ def _refuse_vagueness(call: Call, everything: bool) -> None:
     named = [name for name in FILTERS if name in call.query]
     if not named and not everything:
         detail = f"say which connections ({', '.join(FILTERS)}), or all=true"
-        raise invalid_query([queries.wrong("all", detail, "all=true", "missing")])
+        errors = [queries.wrong("all", detail, "all=true", "missing")]
+        raise Failure(400, "filter_required", detail, errors=errors, hint="all=true")
     others = [name for name in named if name not in ZONES]
     if everything and others:
         detail = "all=true means every connection"
@@ -100,7 +106,8 @@ def _flush_zone(
 def _order(call: Call, meant: Asked, dpid: str, vlan: int, zone: Zone, which: list[Tuple] | None = None) -> None:
     if not owns(call, meant.tenant, vlan, zone.number):
         raise Unavailable("zone_released", f"zone {zone.number} is not the tenant's any more")
-    call.firewall.flush(dpid, zone, which)
+    if not queries.flag(call.query, "dry_run"):
+        call.firewall.flush(dpid, zone, which)
 
 
 def _one_by_one(call: Call, meant: Asked, dpid: str, vlan: int, zone: Zone, listing: Listing) -> dict[str, Any]:

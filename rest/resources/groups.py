@@ -9,7 +9,7 @@ from app.core.values import Group, Rule, Stored
 from rest import writing
 from rest.exchange import Answer, Call, Written, life, shown
 from rest.paging import page_of_tenant
-from rest.schemas import GROUP
+from rest.schemas.resources import GROUP
 
 
 def rule_document(rule: Rule) -> dict[str, Any]:
@@ -41,7 +41,11 @@ def _remote(rule: Rule) -> dict[str, str | None]:
 
 
 def document(group: Group) -> dict[str, Any]:
-    return {"description": group.description, "rules": [rule_document(rule) for rule in group.rules]}
+    return {
+        "description": group.description,
+        "rules": [rule_document(rule) for rule in group.rules],
+        "owner": group.owner,
+    }
 
 
 def view(call: Call, stored: Stored) -> dict[str, Any]:
@@ -52,10 +56,12 @@ def view(call: Call, stored: Stored) -> dict[str, Any]:
 
 
 def list_all(call: Call) -> Answer:
+    """A tenant's groups with their rules."""
     return page_of_tenant(call, "group", lambda stored: view(call, stored))
 
 
 def get(call: Call) -> Answer:
+    """One group with its rules."""
     return shown(view(call, call.firewall.inventory.get("group", *_id(call))))
 
 
@@ -71,6 +77,7 @@ def patch(call: Call) -> Written:
 
 
 def delete(call: Call) -> Written:
+    """Remove a group. 409 ``in_use`` while a port or a rule names it."""
     return writing.delete(call, "group", _id(call))
 
 

@@ -15,9 +15,10 @@ def livez(call: Call) -> Answer:
 
 
 def readyz(call: Call) -> Answer:
-    """200 when nothing is missing, else 503 ``starting`` with component and reason."""
-    verbose = queries.flag(call.query, "verbose")
-    missing = call.firewall.ready()
+    """200 when nothing is missing, else 503 ``starting`` with component and reason; why, only for who may know."""
+    missing, verbose = call.firewall.ready(), queries.flag(call.query, "verbose")
+    if not call.caller.may("operator"):
+        return _briefly(is_ready=not missing)
     more: dict[str, Any] = (
         {"revision": call.firewall.inventory.revision, "switches": _switches(call)} if verbose else {}
     )
@@ -25,6 +26,13 @@ def readyz(call: Call) -> Answer:
         detail = "; ".join(f"{component}: {reason}" for component, reason in missing.items())
         raise Failure(503, "starting", detail, headers=RETRY, ready=False, missing=missing, **more)
     return Answer(200, {"ready": True, "missing": {}, **more})
+
+
+def _briefly(*, is_ready: bool) -> Answer:
+    """For probes, which need no token."""
+    if not is_ready:
+        raise Failure(503, "starting", "it is not ready", headers=RETRY, ready=False)
+    return Answer(200, {"ready": True})
 
 
 def _switches(call: Call) -> list[dict[str, str | int | bool]]:
@@ -35,4 +43,5 @@ def _switches(call: Call) -> list[dict[str, str | int | bool]]:
 
 
 def version(call: Call) -> Answer:
+    """The versions of ovswarden and of what it runs on."""
     return Answer(200, dict(call.about))

@@ -20,11 +20,11 @@ from rest import query as queries
 from rest import writing
 from rest.exchange import Answer, Call, Written, life, shown
 from rest.fields import parse_switch
-from rest.paging import page
-from rest.schemas import PORT
+from rest.paging import labels_as_asked, page
+from rest.schemas.resources import PORT
 
 STATES = ("building", "active", "down", "error")
-FILTERS = ("switch", "interface", "iface_id", "group", "mac", "ip", "vlan", "state")
+FILTERS = ("switch", "interface", "iface_id", "group", "mac", "ip", "vlan", "label", "state")
 
 
 def document(port: Port) -> dict[str, Any]:
@@ -40,6 +40,7 @@ def document(port: Port) -> dict[str, Any]:
         "dhcp_server": port.dhcp_server,
         "enabled": port.enabled,
         "labels": dict(port.labels),
+        "owner": port.owner,
     }
 
 
@@ -87,6 +88,7 @@ def _zone(call: Call, port: Port) -> int | None:
 
 
 def list_all(call: Call) -> Answer:
+    """A tenant's ports."""
     inventory, tenant = call.firewall.inventory, call.params["tenant"]
     keep = _filter(call)
     inventory.get("tenant", tenant)
@@ -114,6 +116,7 @@ def _filter(call: Call) -> Callable[[Port], bool]:
         (queries.values(call.query, "mac", parse_mac), lambda port: {port.mac}),
         (queries.values(call.query, "ip", parse_address), lambda port: set(port.addresses)),
         (queries.values(call.query, "vlan", _vlan), lambda port: {port.vlan}),
+        (frozenset(call.query.get("label", ())), lambda port: labels_as_asked(port.labels)),
         (queries.choices(call.query, "state", STATES), lambda port: {status_of(call, port).state}),
     ]
     asked = [(wanted, has) for wanted, has in tests if wanted]
@@ -150,15 +153,18 @@ def _port(stored: Stored) -> Port:
 
 
 def put(call: Call) -> Written:
+    """Create or replace a port. The same body again changes nothing."""
     call.key("port", parse_port_id)
     return writing.put(call, PORTS, _id(call))
 
 
 def patch(call: Call) -> Written:
+    """JSON merge patch; a member that is null goes back to its default."""
     return writing.patch(call, PORTS, _id(call))
 
 
 def delete(call: Call) -> Written:
+    """Remove a port; its connections end."""
     return writing.delete(call, "port", _id(call))
 
 

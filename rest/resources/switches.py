@@ -10,12 +10,15 @@ from app.core.parsing import Invalid, parse_datapath_id
 from app.core.problems import NotFound
 from app.core.values import Stored, Switch
 from app.service import SwitchStatus
+from rest import query as queries
 from rest import writing
 from rest.exchange import Answer, Call, Pending, Written, shown
+from rest.fields import parse_switch_name
 from rest.paging import page
 from rest.problems import RETRY, Failure
-from rest.schemas import SWITCH
+from rest.schemas.resources import SWITCH
 
+FILTERS = ("name", "connected")
 RECONCILE_SECONDS = 10.0  # to wait, if nothing else is said
 EXPLICIT = re.compile(r"0x[0-9a-f]{1,16}|[0-9a-f]{16}|[0-9a-f]{2}(:[0-9a-f]{2}){7}", re.IGNORECASE)
 
@@ -78,14 +81,25 @@ def _statuses(call: Call) -> dict[str, SwitchStatus]:
 
 
 def list_all(call: Call) -> Answer:
+    """The bridges that are configured or have been connected."""
     statuses = _statuses(call)
     known = {stored.value.id[0]: stored for stored in call.firewall.inventory.list("switch")}
+    names = queries.values(call.query, "name", parse_switch_name)
+    connected = queries.choices(call.query, "connected", ("true", "false"))
+
+    def keep(dpid: str) -> bool:
+        status, stored = statuses.get(dpid), known.get(dpid)
+        is_there = "true" if status and status.connected else "false"
+        is_named = not names or (stored is not None and stored.value.name in names)  # type: ignore[union-attr]
+        return is_named and (not connected or is_there in connected)
+
     rows = [(dpid, dpid) for dpid in sorted({*statuses, *known})]
-    return page(call, rows, lambda dpid: _render(dpid, known.get(dpid), statuses.get(dpid)))
+    return page(call, rows, lambda dpid: _render(dpid, known.get(dpid), statuses.get(dpid)), keep)
 
 
 def get(call: Call) -> Answer:
-    dpid = _dpid(call)
+    """One bridge, by its datapath id or its name."""
+    dpid = datapath_id(call)
     stored, status = call.firewall.inventory.find("switch", dpid), _statuses(call).get(dpid)
     if not stored and not status:
         raise NotFound("switch", call.params["switch"])
@@ -95,26 +109,28 @@ def get(call: Call) -> Answer:
 def put(call: Call) -> Written:
     """Configure a bridge, before or after it connects. A new one is named by its datapath id."""
     call.key("switch", lambda text: _settable(call.firewall.inventory, text))
-    return writing.put(call, SWITCHES, (_dpid(call),))
+    return writing.put(call, SWITCHES, (datapath_id(call),))
 
 
 def patch(call: Call) -> Written:
-    return writing.patch(call, SWITCHES, (_dpid(call),))
+    """JSON merge patch; a member that is null goes back to the setting."""
+    return writing.patch(call, SWITCHES, (datapath_id(call),))
 
 
 def delete(call: Call) -> Written:
     """Forget what was configured; a connected bridge stays connected, under the settings."""
-    return writing.delete(call, "switch", (_dpid(call),))
+    return writing.delete(call, "switch", (datapath_id(call),))
 
 
 def reconcile(call: Call) -> Pending:
     """Audit a switch now: compare its flows, groups and meters with what is wanted, and mend what differs."""
-    dpid = _dpid(call)
+    dpid = datapath_id(call)
     return Pending(lambda seconds: _reconciled(call, dpid, seconds), RECONCILE_SECONDS)
 
 
 def _reconciled(call: Call, dpid: str, seconds: float) -> Answer:
     drift = call.firewall.reconcile(dpid, seconds)
+    call.act(202 if drift is None else 200)
     if drift is None:
         return Answer(202, {"dpid": dpid, "done": False}, {**RETRY, "Location": f"/v1/switches/{dpid}"})
     if drift.trouble is not None:
@@ -132,7 +148,8 @@ def _settable(inventory: Inventory, text: str) -> str:
     return text
 
 
-def _dpid(call: Call) -> str:
+def datapath_id(call: Call) -> str:
+    """Of the switch that the path names. `NotFound` if it can be none."""
     text = call.params["switch"]
     known = call.firewall.inventory.switch_id(text)
     if known != text:

@@ -11,14 +11,20 @@ from app.core.values import Group, Limits, Stored, Tenant
 from rest import query as queries
 from rest import writing
 from rest.exchange import Answer, Asking, Call, Written, life, shown
-from rest.paging import page
-from rest.schemas import TENANT
+from rest.paging import labels_as_asked, page
+from rest.schemas.resources import TENANT
 
+LIGHT = 100  # ports and groups that the hub can delete at once
 Uses = dict[int, list[dict[str, Any]]]  # by zone
 
 
 def document(tenant: Tenant) -> dict[str, Any]:
-    return {"description": tenant.description, "labels": dict(tenant.labels), "limits": _limits(tenant.limits)}
+    return {
+        "description": tenant.description,
+        "labels": dict(tenant.labels),
+        "limits": _limits(tenant.limits),
+        "owner": tenant.owner,
+    }
 
 
 def _limits(limits: Limits) -> dict[str, Any]:
@@ -59,13 +65,15 @@ def status(call: Call, stored: Stored) -> dict[str, Any]:
 
 
 def list_all(call: Call) -> Answer:
+    """The tenants that the caller sees."""
     names = queries.values(call.query, "name", parse_name)
     labels = call.query.get("label", [])
-    rows = [(stored.value.id[0], stored) for stored in call.firewall.inventory.list("tenant")]
+    stored_tenants = call.firewall.inventory.list("tenant")
+    rows = [(stored.value.id[0], stored) for stored in stored_tenants if call.caller.sees(stored.value.id[0])]
 
     def keep(stored: Stored) -> bool:
-        has = [part for key, text in stored.value.labels for part in (key, f"{key}={text}")]  # type: ignore[union-attr]
-        return (not names or stored.value.id[0] in names) and (not labels or any(label in has for label in labels))
+        has = labels_as_asked(stored.value.labels)  # type: ignore[union-attr]
+        return (not names or stored.value.id[0] in names) and (not labels or not has.isdisjoint(labels))
 
     return page(call, rows, lambda stored: view(call, stored), keep)
 
@@ -96,10 +104,12 @@ def zone_uses(call: Call, tenant: str) -> Uses:
 
 
 def put(call: Call) -> Written:
+    """Create or replace a tenant."""
     return writing.put(call, TENANTS, (call.key("tenant", parse_name),))
 
 
 def patch(call: Call) -> Written:
+    """JSON merge patch; a member that is null goes back to its default."""
     return writing.patch(call, TENANTS, (call.params["tenant"],))
 
 
@@ -115,13 +125,22 @@ def delete(call: Call) -> Written:
             assert isinstance(stored.value, Group)
             if any(rule.remote for rule in stored.value.rules):
                 inventory.put(replace(stored.value, rules=()), now)
+        for stored in inventory.tokens_of(tenant):
+            inventory.delete("token", *stored.value.id, now=now)
         for kind in ("group", "address_group"):
             for stored in inventory.list(kind, tenant):
                 inventory.delete(kind, *stored.value.id, now=now)
 
     if queries.flag(call.query, "cascade"):
-        return writing.delete(call, "tenant", (tenant,), clear)
+        used = call.firewall.inventory.used
+        is_heavy = used(tenant, "ports") + used(tenant, "groups") > LIGHT
+        return writing.delete(call, "tenant", (tenant,), clear, is_heavy)
     return writing.delete(call, "tenant", (tenant,))
 
 
-TENANTS = writing.Resource("tenant", "name", TENANT, document, view)
+def _with_quota(old: Tenant, new: Tenant) -> Tenant:
+    """A tenant's quota is a resource of its own."""
+    return replace(new, quota=old.quota)
+
+
+TENANTS = writing.Resource("tenant", "name", TENANT, document, view, _with_quota)

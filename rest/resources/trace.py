@@ -15,24 +15,57 @@ from app.core.parsing import (
     parse_protocol,
     protocol_name,
 )
+from app.core.problems import NotFound
 from app.core.rules import ICMP_OF
 from app.core.trace import Question, Trace
 from app.core.values import VLAN_LAST
+from app.service import Unavailable
 from rest import query as queries
-from rest.exchange import Answer, Call
-from rest.problems import Fault, invalid_query
+from rest.exchange import Answer, Asking, Call
+from rest.problems import RETRY, Failure, Fault, invalid_query
 from rest.query import wrong
+from rest.resources.conntrack import switch_name
+from rest.views import trace_entries
+from rest.views import traces as trace_view
 
+Told = tuple[Trace, int, dict[str, Any]]  # the revision it is of, and what switches say beside it
 STATES = ("new", "established", "related", "invalid")
-PARAMETERS = ("src", "dst", "proto", "sport", "dport", "icmp_type", "icmp_code", "ct_state", "mac", "ip", "vlan")
+PARAMETERS = ("src", "dst", "proto", "sport", "dport", "icmp_type", "icmp_code", "ct_state", "mac", "ip", "vlan",
+              "conntrack", "datapath")  # fmt: skip
 
 
-def get(call: Call) -> Answer:
+def get(call: Call) -> Asking:
+    """What would happen to a packet and to what answers it, which rule decides, and what the switches say of it."""
     question = _question(call)
+    wants_entries = queries.one(call.query, "conntrack") is None or queries.flag(call.query, "conntrack")
+    wants_check = queries.flag(call.query, "datapath")
     call.firewall.inventory.get("tenant", question.tenant)
-    trace = call.firewall.trace(question)
-    view = _view(trace, call.firewall.inventory.revision)
-    return Answer(200, text(view) if call.media == "text/plain" else view)
+    for end in (question.source, question.target):
+        if not end.startswith("ip:") and "/" in end and not call.caller.sees(end.split("/")[0]):
+            raise NotFound("tenant", end.split("/")[0])
+
+    def ask() -> Told:
+        trace = call.firewall.trace(question)
+        revision = call.firewall.inventory.revision
+        checked = _checked(call, trace) if wants_check else {"checked": False}  # before anything else can change
+        entries = trace_entries.find(call, question, trace) if wants_entries and question.state == "new" else None
+        return trace, revision, {"conntrack": entries, "datapath": checked}
+
+    def answer(told: Told) -> Answer:
+        trace, revision, beside = told
+        shown = trace_view.view(trace, revision, call.caller) | beside
+        return Answer(200, trace_view.text(shown) if call.media == "text/plain" else shown)
+
+    return Asking(ask, answer)
+
+
+def _checked(call: Call, trace: Trace) -> dict[str, Any]:
+    """What the switches' own `ofproto/trace` says. 503 if one that the packet would cross cannot be asked."""
+    try:
+        found = call.firewall.explaining.check(trace, call.params["tenant"])
+    except Unavailable as error:
+        raise Failure(503, "switch_unreachable", f"{error}", headers=RETRY, reason=error.reason) from None
+    return trace_view.checked(found, call.caller, lambda dpid: switch_name(call, dpid))
 
 
 def _question(call: Call) -> Question:
@@ -109,38 +142,3 @@ def _protocol(text: str) -> int | None:
     if len(text) > 16:
         raise Invalid("unknown_protocol", "the protocol is too long")
     return parse_protocol(text)
-
-
-def _view(trace: Trace, revision: int) -> dict[str, Any]:
-    return {
-        "verdict": trace.verdict,
-        "decided_by": {"stage": trace.stage, "port": trace.port, "rule": trace.rule, "reason": trace.reason},
-        "packet": dict(trace.packet),
-        "steps": [
-            {"stage": step.stage, "result": step.result, "port": step.port, "rule": step.rule, "detail": step.detail}
-            for step in trace.steps
-        ],
-        "near_misses": [{"rule": miss.rule, "port": miss.port, "because": miss.because} for miss in trace.near_misses],
-        "delivered_to": list(trace.delivered_to),
-        "engine": "model",
-        "revision": revision,
-    }
-
-
-def text(view: dict[str, Any]) -> str:
-    """The same for a terminal: the verdict, the way, what would nearly have let it through."""
-    by = view["decided_by"]
-    who = ", ".join(f"{name} {by[name]}" for name in ("port", "rule") if by[name])
-    lines = [f"{view['verdict'].upper()}  {by['reason']} at {by['stage']}" + (f" ({who})" if who else "")]
-    lines += ["", *(f"  {name:<10} {value}" for name, value in view["packet"].items())]
-    if view["steps"]:
-        lines += ["", *(_step(step) for step in view["steps"])]
-    if view["near_misses"]:
-        lines += ["", "nearly:", *(f"  {m['rule']} ({m['port']}): {m['because']}" for m in view["near_misses"])]
-    lines += ["", f"delivered to: {', '.join(view['delivered_to']) or 'nobody'}", f"revision: {view['revision']}"]
-    return "\n".join(lines) + "\n"
-
-
-def _step(step: dict[str, Any]) -> str:
-    parts = (step["port"], step["rule"] and f"rule {step['rule']}", step["detail"])
-    return f"  {step['stage']:<8} {step['result']:<8} {'  '.join(part for part in parts if part)}".rstrip()

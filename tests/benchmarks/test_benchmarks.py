@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from benchmarks import connect, hub, report
+from benchmarks import connect, hub, report, rest
 from benchmarks.site import Site, site
 from benchmarks.world import World
 
@@ -57,3 +57,18 @@ def test_both_print_a_row_for_everything(bench: Site, connected: connect.Result)
     assert crowded.echo
     assert crowded.rest["PUT"]
     assert "REST writes" in report.table("hub", hub.report(bench, crowded))
+    crowds = list(rest.run(bench, [2], settle=0.5))
+    assert "2 clients" in report.table("rest", rest.report(bench, crowds), rest.COLUMNS)
+
+
+def test_a_late_echo_and_slow_reads_break_the_promise_of_rest() -> None:
+    def crowd(clients: int, echo: float, read: float) -> rest.Crowd:
+        span = connect.Span(1.0, 0.0, 1.0)
+        taken = {"GET": [read] * 100, "PUT": [read], "refused": []}
+        return rest.Crowd(clients, hub.Result(span, span, [0.001], [0.001, echo], taken, []))
+
+    assert rest.broken([crowd(20, 0.9, 0.09), crowd(200, 0.9, 2.0)]) == []
+    assert [text.split()[:3] for text in rest.broken([crowd(200, 1.1, 0.01), crowd(20, 0.1, 0.11)])] == [
+        ["an", "echo", "reply"],
+        ["99", "of", "100"],
+    ]

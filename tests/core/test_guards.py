@@ -30,9 +30,9 @@ def own_flows(world: World) -> int:
 def test_a_port_costs_a_few_flows_whatever_else_there_is(world: World) -> None:
     dual = own_flows(world)
     world.put(replace(PORT, addresses=(ADDRESS,)))
-    assert (own_flows(world), dual) == (26, 30), "of which eight count what the guards drop"
+    assert (own_flows(world), dual) == (28, 32), "of which ten count what is dropped"
     world.put(replace(PORT, spoof_guard="off"))
-    assert own_flows(world) == 16
+    assert own_flows(world) == 18
     world.put(replace(PORT, enabled=False))
     assert own_flows(world) == 2, "nobody takes its MAC, and what is for it stays here"
 

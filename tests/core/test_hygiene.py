@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import pytest
 
+from app.bridges.hygiene import Handovers, Hygiene
 from app.core.flushes import Zone
 from app.core.inventory import Write
-from app.hygiene import Handovers, Hygiene
 
 
 def gains(zone: int) -> Write:

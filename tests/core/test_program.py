@@ -32,8 +32,8 @@ def test_one_more_port_costs_its_own_few_flows_and_its_place_in_the_copy_list(wo
     assert cost(world) == (0, 0), "a switch port of nobody has no flows"
     world.put(port(2))
     assert cost(world) == (len(world.program.fragment("port", 3, 0)) + 1, 1)
-    assert len(world.program.fragment("port", 3, 0)) == 26
-    assert len(world.program.port_flows(("red", "p2"))) == 26
+    assert len(world.program.fragment("port", 3, 0)) == 28
+    assert len(world.program.port_flows(("red", "p2"))) == 28
 
 
 def test_one_more_rule_costs_one_flow_however_many_ports_have_it(world: World) -> None:

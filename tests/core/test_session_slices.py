@@ -5,7 +5,18 @@ from __future__ import annotations
 import pytest
 
 from app.core import ledger
-from app.core.dialogue import Again, Changed, Committed, Connected, Disconnected, Effect, Push, Reported, Resume
+from app.core.dialogue import (
+    Again,
+    Changed,
+    Committed,
+    Connected,
+    Disconnected,
+    Doubted,
+    Effect,
+    Push,
+    Reported,
+    Resume,
+)
 from app.core.flow import Flow, flow, goto
 from app.core.session import Session, State
 from tests.core.talk import Talk, by_cookie, rows
@@ -94,6 +105,38 @@ def test_a_part_of_a_change_waits_for_the_rest() -> None:
     (push,) = talk.tell(Changed({MANY[0].cookie}, 4))
     assert isinstance(push, Push)
     assert (set(push.adds), set(push.deletes)) == ({NEW.cookie}, {MANY[0].cookie})
+
+
+def test_half_of_a_change_is_not_pushed_by_what_ends_or_begins_meanwhile() -> None:
+    steps = Steps(*MANY)
+    steps.tell(Connected(), Reported(rows(*MANY)))
+    steps.wanted.update(by_cookie(NEW))
+    assert [type(each) for each in steps.tell(Changed({NEW.cookie}, 1))] == [Push]
+    first, last = MANY[0].cookie, MANY[94].cookie
+    del steps.wanted[first]
+    steps.tell(Changed({first}, 2, more=True))
+    assert steps.tell(Committed()) == []
+    assert steps.tell(Doubted(frozenset({MANY[1].cookie}))) == [], "it waits, too"
+    assert (steps.session.state, steps.session.applied_revision) == (State.PUSHING, 1)
+    steps.tell(Connected(), Reported(rows(*MANY[:50])))
+    assert steps.session.state is State.PUSHING
+    del steps.wanted[last]
+    assert steps.step(Changed(set(), 2, more=True)) == []
+    (push,) = steps.tell(Changed({last}, 2))
+    assert isinstance(push, Push)
+    assert (set(push.adds), set(push.deletes)) == (steps.wanted.keys() - by_cookie(*MANY[:50]).keys(), {first})
+    steps.tell(Committed())
+    assert (steps.session.state, steps.session.applied_revision) == (State.SYNCED, 2)
+
+
+def test_an_answer_that_begins_nothing_leaves_a_session_that_waits_for_the_rest_as_it_is() -> None:
+    talk = Talk(*MANY[:2]).sync()
+    talk.tell(Changed(set(), 1, more=True))
+    talk.tell(Doubted(frozenset({MANY[0].cookie})))
+    assert talk.tell(Resume()) == []
+    assert talk.tell(Disconnected()) == []
+    assert talk.tell(Changed(set(), 1)) == []
+    assert talk.session.state is State.DISCONNECTED
 
 
 def test_a_small_change_takes_no_pause() -> None:

@@ -9,10 +9,11 @@ from typing import Any
 import pytest
 from oslo_config import cfg
 
-from app import bridge as bridges
-from app import refusals, screening
+from app import refusals
 from app import settings as options
-from app.bridge import Bridge
+from app.bridges import bridge as bridges
+from app.bridges import screening
+from app.bridges.bridge import Bridge
 from app.core.inventory import Inventory
 from app.core.needs import NEEDS
 from app.core.rivalry import MOST
@@ -44,7 +45,7 @@ def clock(monkeypatch: pytest.MonkeyPatch) -> Clock:
 
 
 def told(events: Events) -> list[Any]:
-    return [event.data for event in events.since()[0] if event.type == "switch.refused"]
+    return [event.data for event in events.since() if event.type == "switch.refused"]
 
 
 def test_a_switch_that_comes_again_and_again_is_told_of_every_ten_minutes(clock: Clock) -> None:
@@ -121,7 +122,7 @@ def test_of_two_switches_that_throw_each_other_out_the_one_that_is_there_stays(
     assert [each for each in came if not each.closed] == [came[MOST]]
     assert list(bridge.warnings) == ["duplicate_datapath_id"]
     assert "192.0.2.3" in bridge.warnings["duplicate_datapath_id"]
-    assert len(events.since()[0]) < 4 * MOST
+    assert len(events.since()) < 4 * MOST
 
 
 def test_what_the_database_says_of_the_datapath_is_told_once(monkeypatch: pytest.MonkeyPatch) -> None:

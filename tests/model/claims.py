@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
-from app.core.values import AddressGroup, Group, Port, Rule, Switch, Tenant, Value
+from app.core.values import AddressGroup, Group, Guardrail, Port, Rule, Switch, Tenant, Value
 from tests.model.addresses import Net, mac_number, net, own_nets
 
 
@@ -28,12 +28,17 @@ class Claims:
             case Switch():
                 others = (switch for switch in self._of(Switch) if switch.dpid != value.dpid)
                 return value.name is not None and any(other.name == value.name for other in others)
+            case Guardrail():
+                rails = (each for each in self._of(Guardrail) if each.name != value.name)
+                there = self._all(Tenant, [(tenant,) for tenant in value.tenants or ()])
+                return not there or any(each.priority == value.priority for each in rails)
         return False
 
     def forbid_delete(self, value: Value) -> bool:
         match value:
             case Tenant():
-                return any(
+                named = any(value.name in (each.tenants or ()) for each in self._of(Guardrail))
+                return named or any(
                     other.tenant == value.name for kind in (Port, Group, AddressGroup) for other in self._of(kind)
                 )
             case Group():

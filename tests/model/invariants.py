@@ -10,7 +10,7 @@ from itertools import combinations
 from app.core.flow import Flow, Match
 from app.core.inventory import LEDGER, Inventory, Write
 from app.core.program import Program
-from app.core.values import SwitchPort
+from app.core.values import Direction, SwitchPort
 from tests.model.frames import Five
 from tests.model.reference_policy import Policies, mirrors
 from tests.model.small_world import DEFAULT_RATE, DEFAULT_UPLINKS, DPID, LISTED
@@ -87,12 +87,17 @@ def check_label(inventory: Inventory, policies: Policies, label: int, about: Fiv
     """A label just written names, for each role that was judged, a policy's epoch and the rule that admits."""
     ids = {epoch: id for id, (_, epoch) in inventory._tables["policy"].items()}
     assert label & (1 << 64) - 1, "nobody was judged"
-    for direction, offset in (("egress", 0), ("ingress", 32)):
+    offsets: tuple[tuple[Direction, int], ...] = (("egress", 0), ("ingress", 32))
+    for direction, offset in offsets:
         epoch, rule_id = (label >> bits & 0xFFFFFFFF for bits in (offset, offset + 64))
         if not epoch:
             assert not rule_id
             continue
         tenant, egress, *groups = ids[epoch]
+        decider = policies.decider(tenant, direction, about)
+        if decider is not None:
+            assert (decider.action, inventory.guardrail_id(decider.name)) == ("allow", rule_id)
+            continue
         if direction == "egress" and egress.startswith("any"):
             assert rule_id == 0, "everything may leave: no rule decided"
             continue
@@ -109,6 +114,8 @@ class Numbers:
 
     def __init__(self) -> None:
         self._last = {"number": 0, "epoch": 0, "rule_id": 0, "zone": 0, "set": 0}
+        # Guardrails and rules have their ids of one counter.
+        self._counter = {"guardrail_id": "rule_id"}
 
     def watch(self, journal: Iterable[Write]) -> None:
         for write in journal:
@@ -121,8 +128,8 @@ class Numbers:
                     self._fresh("number", number)
                 if epoch != old_epoch:
                     self._fresh("epoch", epoch)
-            elif write.kind in self._last and write.after != write.before:
-                self._fresh(write.kind, write.after)
+            elif (kind := self._counter.get(write.kind, write.kind)) in self._last and write.after != write.before:
+                self._fresh(kind, write.after)
 
     def _fresh(self, kind: str, number: int) -> None:
         assert number > self._last[kind], f"{kind} {number} was used before"

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
-from app.core.values import Port
+from app.core.values import Direction, Port
 from tests.model.frames import (
     ARP,
     EVERYBODY,
@@ -36,6 +36,7 @@ from tests.model.reference_guard import asks_for_an_address, refusal
 ALL_DHCP_SERVERS = 0xFF02 << 112 | 1 << 16 | 2  # ff02::1:2 (RFC 8415)
 Zone = tuple[str, int]  # tenant and segment
 Known = dict[Zone, set[Five]]
+Denied = tuple[Direction, int, int]  # a port's ofport, and its segment (egress) or its tag (ingress)
 
 
 @dataclass(frozen=True)
@@ -53,21 +54,24 @@ class Verdict:
 
     passes: bool
     learns: Zone | None = None
+    denied: bool = False  # by its policy, and not because the packet belongs to nothing
 
 
-NO = Verdict(False)
+NO, DENIED = Verdict(False), Verdict(False, denied=True)
 
 
 @dataclass
 class Reference:
     """The firewall. `known` holds, for each zone, the first packets of the connections that it has seen. `met` says of
-    the last frame at which ofports it began something that was allowed, and whether the port there opens it."""
+    the last frame at which ofports it began something that was allowed, and whether the port there opens it; `denied`
+    whose policies did not let it out or in."""
 
     known: Known = field(default_factory=dict)
     met: set[tuple[int, bool]] = field(default_factory=set)
+    denied: set[Denied] = field(default_factory=set)
 
     def deliver(self, bridge: Bridge, frame: Frame) -> Answer:
-        self.met = set()
+        self.met, self.denied = set(), set()
         if bridge.is_vm(frame["in_port"]):
             return self._from_vm(bridge, frame)
         trusted = bridge.uplinks | ({LOCAL} if bridge.local is not None else set())
@@ -121,6 +125,8 @@ class Reference:
         if frame.fragment:
             return bridge.outs(frame, Goal(outside=True)) if sender is None else set()
         if sender and not (_asks_dhcp(frame) or allows(sender, "egress", frame.five)):
+            if not bridge.policies.forbids(sender, "egress", frame.five):
+                self.denied.add(("egress", frame["in_port"], segment))
             return set()
         hears = bridge.policies.hears_many
         hearers = (seat for seat in bridge.everybody(segment) if hears(bridge.seats[seat], frame.five))
@@ -131,12 +137,15 @@ class Reference:
         sender, goal = bridge.sender(frame), bridge.by_mac(bridge.segment(frame), frame["eth_dst"])
         said = self._end(bridge, sender, frame, sends=True) if sender else Verdict(True)
         if not said.passes:
+            if said.denied and goal != Goal():
+                self.denied.add(("egress", frame["in_port"], bridge.segment(frame)))
             return set()
         begins = frame.fragment != LATER  # of others the ports are not known
         if begins and said.learns and goal != Goal():
             self.met.add((frame["in_port"], True))
         heard = {seat: self._end(bridge, bridge.seats[seat], frame, sends=False) for seat in goal.seats}
         hearers = tuple(seat for seat, verdict in heard.items() if verdict.passes)
+        self.denied |= {("ingress", *seat) for seat, verdict in heard.items() if verdict.denied}
         self.met |= {(seat[0], False) for seat in hearers if begins and heard[seat].learns}
         if hearers or goal.outside:
             for verdict in (said, *(heard[seat] for seat in hearers)):
@@ -158,7 +167,10 @@ class Reference:
             return Verdict(True)  # infrastructure: nobody learns of it
         role = "egress" if sends != answers else "ingress"
         if not bridge.policies.allows(port, role, original or about):  # type: ignore[arg-type]
-            return NO
+            is_counted = frame.fragment != LATER and not (
+                sends and role == "egress" and bridge.policies.forbids(port, role, original or about)
+            )
+            return DENIED if is_counted else NO
         return Verdict(True, None if original else zone)
 
 

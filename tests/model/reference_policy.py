@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from functools import cached_property
 
-from app.core.values import AddressGroup, Direction, Group, Port, Rule
+from app.core.values import AddressGroup, Direction, Group, Guardrail, Port, Rule
 from tests.model.addresses import Net, net
 from tests.model.frames import ICMP, ICMPV6, SCTP, TCP, Five
 
@@ -31,7 +31,7 @@ def remote_of(about: Five, direction: str) -> int:
     return about.target if direction == "egress" else about.source
 
 
-def fits(rule: Rule, about: Five) -> bool:
+def fits(rule: Rule | Guardrail, about: Five) -> bool:
     """Whether a rule means such packets, wherever they come from or go to."""
     return (
         FAMILY[rule.ethertype] == about.family
@@ -45,11 +45,13 @@ def fits(rule: Rule, about: Five) -> bool:
 
 @dataclass(frozen=True)
 class Policies:
-    """All that policies can depend on: groups, address groups, and every port with what it brings into its groups."""
+    """All that policies can depend on: groups, address groups, every port with what it brings into its groups, and what
+    the operator says before any of them."""
 
     groups: Mapping[tuple[str, ...], Group]
     address_groups: Mapping[tuple[str, ...], AddressGroup]
     ports: tuple[Port, ...]
+    guardrails: tuple[Guardrail, ...] = ()
 
     @cached_property
     def _members(self) -> dict[tuple[str, str], set[Net]]:
@@ -65,14 +67,36 @@ class Policies:
         """May it open (egress) or accept (ingress) this connection?"""
         if self.forbids(port, direction, about):
             return False
+        decider = self.decider(port.tenant, direction, about)
+        if decider is not None:
+            return decider.action == "allow"
         if direction == "egress" and port.egress == "any":
             return True
         return any(self.admits(port.tenant, rule, about) for rule in self._rules(port) if rule.direction == direction)
 
     def hears_many(self, port: Port, about: Five) -> bool:
         """Who only ever accepts connections (TCP, SCTP) is told nothing that many are told."""
-        rules = (rule for rule in self._rules(port) if rule.direction == "ingress")
+        rules: list[Rule | Guardrail] = [rule for rule in self._rules(port) if rule.direction == "ingress"]
+        rules += [
+            guardrail
+            for guardrail in self._concerning(port.tenant)
+            if (guardrail.action, guardrail.direction) == ("allow", "ingress")
+        ]
         return any(rule.protocol not in (TCP, SCTP) for rule in rules) and self.allows(port, "ingress", about)
+
+    def decider(self, tenant: str, direction: Direction, about: Five) -> Guardrail | None:
+        """The guardrail that decides on such packets of a tenant's ports, before their rules are asked."""
+        for guardrail in self._concerning(tenant):
+            if guardrail.direction != direction or not fits(guardrail, about):
+                continue
+            cidr = guardrail.remote_cidr
+            if cidr is None or net(cidr).has(about.family, remote_of(about, direction)):
+                return guardrail
+        return None
+
+    def _concerning(self, tenant: str) -> list[Guardrail]:
+        mine = [each for each in self.guardrails if each.tenants is None or tenant in each.tenants]
+        return sorted(mine, key=lambda guardrail: guardrail.priority)
 
     def forbids(self, port: Port, direction: Direction, about: Five) -> bool:
         """Only a DHCP server says what servers say, and hears what they are told."""
@@ -81,6 +105,9 @@ class Policies:
     def passes(self, port: Port, direction: Direction, about: Five) -> bool:
         """Does such a packet pass this way whoever began?"""
         if self.forbids(port, direction, about):
+            return False
+        decider = self.decider(port.tenant, direction, about)
+        if decider is not None and decider.action == "deny":
             return False
         rules = (rule for rule in self._rules(port) if rule.direction == direction and not rule.stateful)
         return any(self.admits(port.tenant, rule, about) for rule in rules)

@@ -19,14 +19,14 @@ from tests.model.conntrack import Hesitant
 from tests.model.frames import LOCAL, Five, Frame
 from tests.model.metering import check_met, meters, unsaid
 from tests.model.packets import mac
-from tests.model.reference import Answer, Reference
+from tests.model.reference import Answer, Denied, Reference
 from tests.model.reference_bridge import Bridge, Out, Seat
 from tests.model.reference_policy import Policies
 from tests.model.showing import show, show_path
 from tests.model.small_world import BR0, DEFAULT_RATE, DEFAULT_UPLINKS, DPID, LISTED, LOCAL_MAC, TAGS
 
 NOW = "2026-01-01T00:00:00Z"
-KINDS = ("tenant", "group", "address_group", "port", "switch")
+KINDS = ("tenant", "group", "address_group", "port", "switch", "guardrail")
 
 
 class SideBySide:
@@ -122,10 +122,13 @@ class SideBySide:
         return Bridge(seats, self.policies(), frozenset(uplinks), local, frozenset((LISTED,)))
 
     def policies(self) -> Policies:
-        groups, sets, ports = (
-            [stored.value for stored in self.inventory.list(kind)] for kind in ("group", "address_group", "port")
+        groups, sets, ports, guardrails = (
+            [stored.value for stored in self.inventory.list(kind)]
+            for kind in ("group", "address_group", "port", "guardrail")
         )
-        return Policies({g.id: g for g in groups}, {s.id: s for s in sets}, tuple(ports))  # type: ignore[misc,arg-type]
+        return Policies(
+            {g.id: g for g in groups}, {s.id: s for s in sets}, tuple(ports), tuple(guardrails)  # type: ignore[misc,arg-type]
+        )  # fmt: skip
 
     def _seats(self, names: list[str]) -> dict[Seat, Port]:
         found = {
@@ -178,6 +181,9 @@ class SideBySide:
         for _, packet in outcome.outputs:
             assert packet | {"vlan_vid": 0} == sent | {"vlan_vid": 0}, f"{packet} is not what was sent: {told}"
         assert dropped(outcome) in (expected.refused, expected.refused if expected.certain else None), told
+        # What is counted as a guard's is not counted as a policy's as well.
+        counted = set() if dropped(outcome) else self.reference.denied
+        assert denied(outcome) == counted, f"denied {self.reference.denied}: {told}"
 
     def known_to_switch(self) -> set[tuple[int, Five]]:
         zones = set(self.inventory._tables["zone"].values())
@@ -203,8 +209,23 @@ class SideBySide:
 
 
 def dropped(outcome: Outcome) -> str | None:
-    """The name of the counter that a packet went into."""
-    counters = [flow for flow in outcome.path if flow.table == Table.DROPPED]
-    values = {value for flow in counters for name, value, _ in flow.match if name == Reg.CALL}
+    """The name of the guard's counter that a packet went into."""
+    values = {reason for reason, _ in _counted(outcome)} - {Reason.EGRESS, Reason.INGRESS}
     assert len(values) <= 1, "counted as several things"
-    return Reason(values.pop()).name.lower() if values else None
+    return values.pop().name.lower() if values else None
+
+
+def denied(outcome: Outcome) -> set[Denied]:
+    """The counters of policies that a packet went into."""
+    found: set[Denied] = set()
+    for reason, match in _counted(outcome):
+        if reason is Reason.EGRESS:
+            found.add(("egress", match["in_port"], match[Reg.SEGMENT]))
+        elif reason is Reason.INGRESS:
+            found.add(("ingress", match[Reg.DST_PORT] & 0xFFFF, match[Reg.DST_PORT] >> 16))
+    return found
+
+
+def _counted(outcome: Outcome) -> list[tuple[Reason, dict[str, int]]]:
+    matches = [{name: value for name, value, _ in f.match} for f in outcome.path if f.table == Table.DROPPED]
+    return [(Reason(match[Reg.CALL]), match) for match in matches]

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from app.core.limits import Limits, Rate
 from app.core.parsing import Invalid
-from app.core.values import AddressGroup, AddressPair, Binding, Group, Port, Rule, Switch, Tenant, Value
+from app.core.values import AddressGroup, AddressPair, Binding, Group, Guardrail, Port, Rule, Switch, Tenant, Value
 from tests.model.frames import GRE, ICMP, ICMPV6, SCTP, TCP, UDP
 
 DPID, OTHER_DPID, NAME = "0000000000000001", "0000000000000002", "edge"
@@ -81,6 +81,23 @@ def remotes(family: str) -> st.SearchStrategy[dict[str, str]]:
 
 rule_sets = st.lists(rules(), max_size=4, unique_by=lambda rule: rule.key).map(tuple)
 tenants = st.sampled_from(TENANTS)
+GUARDRAILS = ("g1", "g2", "g3", "g4")
+
+
+@st.composite
+def guardrails(draw: st.DrawFn) -> Guardrail:
+    """What a rule could match, without address sets; few priorities, so that they collide."""
+    like = draw(rules())
+    cidr = draw(st.one_of(st.none(), st.sampled_from(CIDRS[like.ethertype])))
+    whose = st.one_of(st.none(), st.none(), st.lists(tenants, max_size=2, unique=True).map(tuple))
+    return Guardrail(
+        draw(st.sampled_from(GUARDRAILS)), draw(st.sampled_from((1, 2, 10, 11, 999, 1000))),
+        draw(st.sampled_from(("allow", "deny"))), like.direction, like.ethertype, like.protocol, like.ports,
+        like.icmp_type, like.icmp_code, cidr, like.source_ports, draw(whose),
+    )  # fmt: skip
+
+
+guardrail_lists = st.lists(guardrails(), max_size=3, unique_by=(lambda each: each.name, lambda each: each.priority))
 limits = st.sampled_from(
     [Limits(), Limits(burst=8)]
     + [Limits(None, rate, burst) for rate in (0, 5, 50) for burst in (None, 0, 8) if rate or not burst]

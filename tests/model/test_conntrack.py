@@ -10,7 +10,7 @@ from app.core.flow import ct_clear
 from app.core.parsing import Family
 from app.core.pipeline import CtState
 from app.core.simulator import Simulator
-from app.core.values import AddressGroup, Binding, Group, Port, Rule
+from app.core.values import AddressGroup, Binding, Group, Guardrail, Port, Rule
 from tests.model import small_world as small
 from tests.model.forging import later
 from tests.model.frames import FIRST, ICMP, ICMPV6, LOCAL, UDP, Five, Frame
@@ -89,6 +89,22 @@ def test_fragments_of_what_needs_no_conntrack_are_tracked(world: SideBySide) -> 
     assert world.known_to_switch() == set()
     assert world.send(Frame(inwards(whole, ip_frag=FIRST), whole=whole))
     assert len(world.known_to_switch()) == 1
+
+
+def test_what_a_guardrail_allows_no_later_one_denies_and_only_the_rule_says_whether_it_is_tracked(
+    world: SideBySide,
+) -> None:
+    allow = Guardrail("g1", 1, "allow", "ingress", protocol=UDP, ports=(53, 53))
+    deny = Guardrail("g2", 2, "deny", "ingress", protocol=UDP)
+    for guardrail in (allow, deny):
+        assert world.put(guardrail)
+    asked = five(4, UDP, 40000, 53, inwards=True)
+    for stateful, tracked in ((False, set()), (True, {asked})):
+        world.put(Group("red", "a", rules=(Rule("udp", "ingress", "IPv4", UDP, (53, 54), stateful=stateful),)))
+        world.follow()
+        assert world.send(Frame(inwards(asked))) == {(2, 0)}
+        assert {about for _, about in world.known_to_switch()} == tracked
+        assert world.send(Frame(inwards(five(4, UDP, 40000, 54, inwards=True)))) == set()
 
 
 @pytest.mark.parametrize(

@@ -10,7 +10,7 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, pr
 
 from app.core.inventory import Inventory
 from app.core.limits import Limits
-from app.core.values import AddressGroup, Group, Port, Rule, Switch, Tenant, Value
+from app.core.values import AddressGroup, Group, Guardrail, Port, Rule, Switch, Tenant, Value
 from tests.model import invariants
 from tests.model import small_world as small
 from tests.model.forging import in_fragments
@@ -83,6 +83,10 @@ class Histories(RuleBasedStateMachine):
     def put_address_group(self, address_group: AddressGroup) -> None:
         self.changed(self.world.put(address_group))
 
+    @rule(guardrail=small.guardrails())
+    def put_guardrail(self, guardrail: Guardrail) -> None:
+        self.changed(self.world.put(guardrail))
+
     @rule(data=st.data(), change=small.changes)
     def change_one_thing_of_a_port(self, data: st.DataObject, change: dict[str, object]) -> None:
         port = self.pick(data, "port")
@@ -95,7 +99,7 @@ class Histories(RuleBasedStateMachine):
         if port is not None:
             self.changed(self.world.delete("port", *port.id))
 
-    @rule(data=st.data(), kind=st.sampled_from(("group", "address_group", "tenant")))
+    @rule(data=st.data(), kind=st.sampled_from(("group", "address_group", "tenant", "guardrail")))
     def delete_if_unused(self, data: st.DataObject, kind: str) -> None:
         value = self.pick(data, kind)
         if value is not None:

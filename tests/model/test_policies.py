@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from app.core.pipeline import Table
-from app.core.values import AddressGroup, Binding, EgressMode, Group, Port
+from app.core.values import AddressGroup, Binding, EgressMode, Group, Guardrail, Port
 from tests.model import small_world as small
 from tests.model.frames import EVERYBODY, GRE, ICMP, ICMPV6, LOCAL, PORTS, SCTP, TCP, UDP, Five, Frame
 from tests.model.packets import Packet, address, ip, mac
@@ -50,9 +50,11 @@ def group_pairs() -> st.SearchStrategy[list[Group]]:
 address_groups = st.lists(small.address_groups, max_size=3)
 
 
-def build(groups: list[Group], ports: list[Shape], sets: list[AddressGroup], hesitant: bool = False) -> SideBySide:
+def build(
+    groups: list[Group], ports: list[Shape], sets: list[AddressGroup], rails: list[Guardrail], hesitant: bool = False
+) -> SideBySide:
     world = SideBySide(hesitant=hesitant)
-    for value in (*small.nothing_yet(), *sets, *groups):
+    for value in (*small.nothing_yet(), *sets, *groups, *rails):
         assert world.put(value)
     for n, (tenant, (names, egress)) in enumerate(zip(OWNERS, ports, strict=True)):
         binding = Binding(small.DPID, interface=f"v{n + 1}")
@@ -80,18 +82,19 @@ EVERYTHING = tuple(Frame(packet) for packet in everything())
 
 
 @effort(16)
-@given(group_pairs(), shapes, address_groups, st.integers(0, 1))
-def test_first_packets_pass_as_the_rules_say(
-    groups: list[Group], ports: list[Shape], sets: list[AddressGroup], offset: int
+@given(group_pairs(), shapes, address_groups, small.guardrail_lists, st.integers(0, 1))
+def test_first_packets_pass_as_guardrails_and_rules_say(
+    groups: list[Group], ports: list[Shape], sets: list[AddressGroup], rails: list[Guardrail], offset: int
 ) -> None:
-    world = build(groups, ports, sets)
+    world = build(groups, ports, sets, rails)
     world.check()
     for frame in EVERYTHING[offset::2]:
         world.reference.known.clear()
         world.simulator.connections.clear()
         if world.send(frame) and world.simulator.connections and not stateless(groups):
             again = world.simulator.send(dict(frame.fields))
-            assert Table.POLICY not in {flow.table for flow in again.path}, "what is known is not asked again"
+            asked = {flow.table for flow in again.path}
+            assert not asked & {Table.POLICY, Table.GUARDRAILS}, "what is known is not asked again"
 
 
 def stateless(groups: list[Group]) -> bool:
@@ -99,12 +102,13 @@ def stateless(groups: list[Group]) -> bool:
 
 
 @effort(20)
-@given(group_pairs(), shapes, address_groups, st.booleans(), st.integers(0, 16))
+@given(group_pairs(), shapes, address_groups, small.guardrail_lists, st.booleans(), st.integers(0, 16))
 def test_tenants_may_have_seen_different_connections(
-    groups: list[Group], ports: list[Shape], sets: list[AddressGroup], hesitant: bool, offset: int
-) -> None:
+    groups: list[Group], ports: list[Shape], sets: list[AddressGroup], rails: list[Guardrail], hesitant: bool,
+    offset: int,
+) -> None:  # fmt: skip
     """Somebody is away while others talk to where it was, so zones know different things, in different directions."""
-    world, rng = build(groups, ports, sets, hesitant), Random(offset)
+    world, rng = build(groups, ports, sets, rails, hesitant), Random(offset)
     frames = [frame for frame in EVERYTHING[offset::17] if frame["in_port"] != 1 and not frame.to_many]
     for away in (2, 4, 3, None):
         name = world.plugged.get(away or 0)
@@ -131,19 +135,20 @@ def talk_back(world: SideBySide, rng: Random, frame: Frame) -> None:
 
 @effort(20)
 @given(
-    st.tuples(group_pairs(), group_pairs()), st.tuples(address_groups, address_groups), shapes, st.booleans(),
-    st.integers(0, 20), st.randoms(use_true_random=True),
+    st.tuples(group_pairs(), group_pairs()), st.tuples(address_groups, address_groups),
+    st.tuples(small.guardrail_lists, small.guardrail_lists), shapes, st.booleans(), st.integers(0, 20),
+    st.randoms(use_true_random=True),
 )  # fmt: skip
 def test_connections_live_and_die_with_the_rules(
-    groups: tuple[list[Group], list[Group]], sets: tuple[list[AddressGroup], list[AddressGroup]], ports: list[Shape],
-    hesitant: bool, offset: int, rng: Random,
+    groups: tuple[list[Group], list[Group]], sets: tuple[list[AddressGroup], list[AddressGroup]],
+    rails: tuple[list[Guardrail], list[Guardrail]], ports: list[Shape], hesitant: bool, offset: int, rng: Random,
 ) -> None:  # fmt: skip
-    (old, new), (some, others) = groups, sets
-    world = build(old, ports, some, hesitant)
+    (old, new), (some, others), (guardrails, more) = groups, sets, rails
+    world = build(old, ports, some, guardrails, hesitant)
     for frame in EVERYTHING[offset::21]:
         world.send(frame)
     known = remembered(world.reference.known)
-    for values in (new, others, old, some, new[:2] + old[2:]):
+    for values in (new, others, more, old, guardrails, some, new[:2] + old[2:]):
         for value in values:
             world.put(value)
         world.follow()

@@ -2,7 +2,16 @@
 
 from __future__ import annotations
 
-from tests.mutants import of_delivery, of_guards, of_limits, of_neighbours, of_policies, of_state, of_verdicts
+from tests.mutants import (
+    of_delivery,
+    of_guardrails,
+    of_guards,
+    of_limits,
+    of_neighbours,
+    of_policies,
+    of_state,
+    of_verdicts,
+)
 from tests.mutants.mutant import Mutant
 
 # Changes nothing: shows that the tests fail because of what the others change.
@@ -14,6 +23,7 @@ MUTANTS = (
     *of_delivery.MUTANTS,
     *of_verdicts.MUTANTS,
     *of_policies.MUTANTS,
+    *of_guardrails.MUTANTS,
     *of_limits.MUTANTS,
     *of_state.MUTANTS,
 )

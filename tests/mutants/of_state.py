@@ -18,7 +18,7 @@ MUTANTS = (
     Mutant("a changed list of policies is not followed", "copies",
         "        if chunks != before:\n", "        if False:\n"),
     Mutant("a policy that hears many now is not noticed", "policies",
-        "            self._relisted(number)\n", "            pass\n"),
+        "        if self.listed(number) != before:\n", "        if False:\n"),
     # -- numbers
     Mutant("a rule's id is given twice", "numbers",
         'self._set("counter", (name,), number)\n', 'self._set("counter", (name,), min(number, 9))\n'),
@@ -31,8 +31,8 @@ MUTANTS = (
     Mutant("a zone that others have is handed out", "zones",
         "if zone not in used and zone not in resting.since), None)", "if zone not in resting.since), None)"),
     Mutant("undo forgets the last write", "inventory",
-        "self._place(write.kind, write.id, write.before)",
-        "self._place(write.kind, write.id, write.before if write.before else write.after)"),
+        "self.load(write.kind, write.id, write.before)",
+        "self.load(write.kind, write.id, write.before if write.before else write.after)"),
     # -- the session
     Mutant("changes during a push are forgotten", "session",
         "if self.state is not State.DISCONNECTED:", "if self.state is State.SYNCED:"),

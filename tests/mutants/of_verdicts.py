@@ -45,8 +45,8 @@ MUTANTS = (
         "ADMITTED[OTHER[role]], Table.COMMIT", "ADMITTED[role], Table.COMMIT"),
     Mutant("a tighter policy keeps its epoch", "numbers", 'self._next("epoch") if is_tighter else epoch', "epoch"),
     Mutant("a looser rule set counts as tighter only if it is smaller", "policy",
-        "not _meaning(old, egress) <= _meaning(new, egress)",
-        "len(_meaning(old, egress)) > len(_meaning(new, egress))"),
+        "not _meaning(gone, egress) <= _meaning(new, egress)",
+        "len(_meaning(gone, egress)) > len(_meaning(new, egress))"),
     Mutant("a policy keeps the epoch of one that had its number", "numbers",
         '(self._next("policy"), self._next("epoch"))', '(self._next("policy"), 1)'),
     # -- which rule it was

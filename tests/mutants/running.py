@@ -28,6 +28,8 @@ TESTS = (
     "model/test_histories",
     "model/test_pushes",
     "core/test_zones",
+    "core/test_guardrails",
+    "core/test_guardrail_changes",
     "core/test_program_turns",
     "core/test_session_audit",
     "core/test_session_meters",
@@ -37,7 +39,7 @@ LIKELY = {
     module: test
     for test, modules in {
         "model/test_frames_ip": ("guards.nd", "guards.unspecified", "guards.dhcp", "guards.ip", "arrival", "multicast"),
-        "model/test_policies": ("policy", "mirror", "verdicts", "members"),
+        "model/test_policies": ("policy", "mirror", "verdicts", "members", "overrides"),
         "model/test_histories": ("program", "numbers", "seating", "inventory", "copies"),
         "core/test_program_turns": ("policies",),
         "model/test_claims": ("claims",),
@@ -45,6 +47,7 @@ LIKELY = {
         "model/test_full_zones": ("commits",),
         "model/test_rates": ("rates",),
         "core/test_zones": ("zones",),
+        "core/test_guardrail_changes": ("guardrails",),
     }.items()
     for module in modules
 }

@@ -18,7 +18,7 @@ def test_an_address_group_is_created_then_replaced_and_the_same_body_again_chang
     first = call.put(f"{GROUPS}/dns", body)
     assert (first.status_int, first.headers["Location"]) == (201, f"{GROUPS}/dns")
     assert list(first.json) == [
-        *("name", "tenant", "description", "cidrs", "status", "revision", "created_at", "updated_at"),
+        *("name", "tenant", "description", "cidrs", "owner", "status", "revision", "created_at", "updated_at"),
     ]
     assert first.json["cidrs"] == ["10.0.0.0/8", "192.0.2.53/32", "2001:db8::/48"]
     again = call.put(f"{GROUPS}/dns", {**body, "cidrs": body["cidrs"][::-1]})

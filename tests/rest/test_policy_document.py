@@ -15,7 +15,7 @@ EXAMPLES = [(path, json.loads(body)) for path, body in re.findall(r"```\nPUT (\S
 
 def test_every_example_is_created_and_reads_back(firewall: LocalFirewall) -> None:
     client = Client(firewall)
-    assert len(EXAMPLES) == 6
+    assert len(EXAMPLES) == 9
     for path, body in EXAMPLES:
         answer = client.put(path, body)
         assert answer.status_int == 201, (path, answer.text)

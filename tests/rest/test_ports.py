@@ -27,6 +27,7 @@ EVERYTHING: dict[str, Any] = {
     "dhcp_server": True,
     "enabled": False,
     "labels": {},
+    "owner": "terraform-prod",
 }
 
 

@@ -8,7 +8,7 @@ from typing import Any
 from hypothesis import given
 from hypothesis import strategies as st
 
-from rest.pretty import pretty
+from rest.views.pretty import pretty
 
 LEAVES = st.none() | st.booleans() | st.integers() | st.text(max_size=40)
 TREES = st.recursive(

@@ -45,7 +45,7 @@ REFUSALS: list[tuple[str, str, str, Any, dict[str, str], int, str]] = [
     ("limit 1001", "GET", "/v1/tenants?limit=1001", None, {}, 400, "invalid_query"),
     ("limit twice", "GET", "/v1/tenants?limit=1&limit=2", None, {}, 400, "invalid_query"),
     ("unknown parameter", "GET", "/v1/tenants?limits=1", None, {}, 400, "invalid_query"),
-    ("dry run, not yet", "PUT", f"{TENANT}?dry_run=true", {}, {}, 400, "invalid_query"),
+    ("neither dry nor wet", "PUT", f"{TENANT}?dry_run=perhaps", {}, {}, 400, "invalid_query"),
     ("endless wait", "PUT", f"{TENANT}?wait=31s", {}, {}, 400, "invalid_query"),
     ("wait without unit", "PUT", f"{TENANT}?wait=5", {}, {}, 400, "invalid_query"),
     ("no filter", "GET", f"{TENANT}/ports?mac=zz", None, {}, 400, "invalid_query"),
@@ -161,15 +161,20 @@ def test_a_fitting_condition_lets_a_write_through(match: str, call: Client) -> N
 @pytest.mark.parametrize(
     "authorization", [None, "", "Bearer", "Bearer ow_short", "Bearer ow_" + "A" * 43, "Basic ow_" + "A" * 43]
 )
-def test_without_a_known_token_only_livez_answers(authorization: str | None, call: Client) -> None:
+def test_without_a_known_token_only_probes_answer(authorization: str | None, call: Client) -> None:
     headers = {} if authorization is None else {"Authorization": authorization}
-    for path in ("/v1/tenants", "/readyz", "/version", "/nothing", "/livez/x", "/v1/tenants/%ff"):
+    for path in ("/v1/tenants", "/version", "/nothing", "/livez/x", "/v1/tenants/%ff"):
         answer = call.send(Request.blank(path, headers=headers))
         assert (answer.status_int, answer.json["code"]) == (401, "unauthorized")
         assert answer.headers["WWW-Authenticate"].startswith("Bearer")
         assert "X-Revision" not in answer.headers
     alive = call.send(Request.blank("/livez", headers=headers))
     assert (alive.status_int, "X-Revision" in alive.headers) == (200, False)
+    ready = call.send(Request.blank("/readyz?verbose", headers=headers))
+    assert (ready.status_int, ready.json) == (200, {"ready": True})
+    call.firewall.missing = {"store": "secrets of the house"}
+    starting = call.send(Request.blank("/readyz", headers=headers))
+    assert (starting.status_int, starting.json["code"], "house" in starting.text) == (503, "starting", False)
 
 
 def test_the_word_bearer_may_be_written_in_any_case(call: Client) -> None:

@@ -26,6 +26,14 @@ class Wanted:
     rest_listen: Address | None
     rest_socket: str | None = None
     rest_connections: int = 10
+    rest_certificate: str | None = None
+    rest_private_key: str | None = None
+    rest_client_ca: str | None = None
+    rest_socket_users: tuple[int, ...] = ()
+    require_if_match: bool = False
+    metrics_open: bool = False
+    write_rate: int = 0
+    write_burst: int = 200
 
 
 def connect(server: Server, n: int = 0) -> Any:

@@ -38,6 +38,13 @@ def test_without_a_file_the_defaults_hold():
     assert settings.read(conf) == Settings(
         rest_listen=Address("127.0.0.1", 8080),
         rest_socket=None,
+        rest_socket_users=(),
+        rest_private_key=None,
+        rest_certificate=None,
+        rest_client_ca=None,
+        require_if_match=False,
+        write_rate=50,
+        write_burst=200,
         state_dir="/var/lib/ovswarden",
         uplinks=(),
         local_is_uplink=True,
@@ -55,6 +62,12 @@ def test_without_a_file_the_defaults_hold():
         new_connections_burst=0,
         zone_rest=86_400,
         audit_interval=300,
+        flow_limit=0,
+        audit_days=90,
+        audit_size=256,
+        watch_interval=10,
+        drop_samples=0,
+        metrics_open=False,
         rest_connections=128,
         log_level="info",
         log_format="console",
@@ -105,6 +118,16 @@ def test_a_remote_that_is_canonical_stays_as_it_is(configure, remote):
     assert configure(f"ovsdb = {remote}").ovsdb == remote
 
 
+def test_users_of_the_socket_are_named_or_numbered_and_nobody_is_one_unasked(configure):
+    read = configure("rest_socket = /run/api.sock\nrest_socket_users = root, 1000,1000")
+    assert read.rest_socket_users == (0, 1000)
+
+
+def test_tls_for_the_api_takes_a_key_and_a_certificate(configure):
+    read = configure("rest_private_key = /k.pem\nrest_certificate = /c.pem\nrest_client_ca = /ca.pem")
+    assert (read.rest_private_key, read.rest_certificate, read.rest_client_ca) == ("/k.pem", "/c.pem", "/ca.pem")
+
+
 def test_the_api_can_be_on_a_unix_socket_only(configure):
     assert configure("rest_listen =\nrest_socket = /run/api.sock").rest_listen is None
 
@@ -122,6 +145,14 @@ def test_the_api_can_be_on_a_unix_socket_only(configure):
         ("rest_listen = http://x:80", "brackets"),
         ("rest_listen = :80", "'' is not a host"),
         ("rest_listen =", "rest_socket must be set"),
+        ("rest_certificate = /c.pem", "rest_certificate = /c.pem: without rest_private_key it is of no use"),
+        ("rest_private_key = /k.pem", "rest_private_key = /k.pem: without rest_certificate it is of no use"),
+        ("rest_client_ca = /ca.pem", "rest_client_ca = /ca.pem: without rest_certificate it is of no use"),
+        ("rest_client_ca = ca.pem", "'ca.pem' is not an absolute path"),
+        ("rest_socket_users = 1000,1001", "rest_socket_users = 1000,1001: without rest_socket it is of no use"),
+        ("rest_socket_users = no-such-user", "there is no user no-such-user"),
+        ("write_burst = 0", "write_burst = 0: "),
+        ("write_rate = fast", "write_rate = fast: "),
         ("rest_socket = api.sock", "rest_socket = api.sock: 'api.sock' is not an absolute path"),
         (f"rest_socket = /{'x' * 107}", "at most 107 bytes"),
         ("state_dir = state", "state_dir = state: 'state' is not an absolute path"),

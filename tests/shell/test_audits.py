@@ -9,11 +9,12 @@ from typing import Any
 import pytest
 import structlog
 
-from app import audits, green, rounds
-from app.audits import Audits
+from app import green
+from app.bridges import audits, rounds
+from app.bridges.audits import Audits
+from app.bridges.rounds import Rounds
 from app.core.audit import Findings
 from app.core.dialogue import Audited
-from app.rounds import Rounds
 
 FOUND = Findings(missing=2, extra=1, words=("missing: x",))
 

@@ -8,10 +8,11 @@ from typing import Any
 import pytest
 from oslo_config import cfg
 
-from app import bridge as bridges
-from app import green, screening
+from app import green
 from app import settings as options
-from app.bridge import Bridge
+from app.bridges import bridge as bridges
+from app.bridges import screening
+from app.bridges.bridge import Bridge
 from app.core.inventory import Inventory
 from app.core.limits import Limits
 from app.core.values import Binding, Port, Tenant

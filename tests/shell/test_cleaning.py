@@ -8,8 +8,9 @@ from typing import Any
 import pytest
 import structlog
 
-from app import cleaning, green
-from app.cleaning import Cleaning
+from app import green
+from app.bridges import cleaning
+from app.bridges.cleaning import Cleaning
 from app.core.flushes import Zone
 from app.core.inventory import Write
 from app.openflow.conversation import Gone, Refused, SwitchTrouble

@@ -3,17 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import pytest
 
 from app import green
+from app.bridges.upkeep import AT_ONCE, LONG, PIECE, Upkeep
 from app.core.inventory import Inventory
 from app.core.program import Program
 from app.core.values import Binding, Group, Port, Tenant
 from app.openflow.replies import PortChange
 from app.openflow.replies import SwitchPort as Told
-from app.upkeep import AT_ONCE, Upkeep
 from tests.core.world import DPID, NOW, tcp_in
 
 MANY = 3 * AT_ONCE
@@ -199,3 +199,71 @@ def test_a_change_that_is_overtaken_by_a_connect_before_it_went_on_does_not_end_
     kept.upkeep.give_up()
     kept.rest()
     assert kept.parts[-1] == revision
+
+
+def crowd(kept: Kept, vlan: int = 0) -> list[Port]:
+    """More ports than are taken at once, plugged where nobody sits yet."""
+    first = MANY + 1
+    kept.upkeep.begin()
+    for _ in kept.upkeep.compile((n, f"v{n}", MAC, True) for n in range(1, first + LONG)):
+        pass
+    return [
+        Port(
+            "red",
+            f"c{n}",
+            f"52:54:00:01:00:{n:02x}",
+            (f"10.9.0.{n}",),
+            ("all",),
+            Binding(DPID, f"v{first + n}"),
+            vlan=vlan,
+        )
+        for n in range(LONG)
+    ]
+
+
+def test_a_long_change_is_taken_in_pieces_and_claimed_when_all_of_it_is_there(kept: Kept) -> None:
+    ports = crowd(kept)
+    kept.parts.clear()
+    revision = kept.put(*ports)
+    owners = len(kept.program.owners)
+    green.sleep(0)
+    assert 0 < len(kept.program.owners) - owners <= PIECE
+    kept.rest()
+    assert kept.parts.count(None) >= LONG // PIECE
+    assert kept.parts[-1] == revision
+    assert revision not in kept.parts[:-1]
+    assert kept.is_right()
+
+
+def test_a_copy_catches_up_with_a_long_change_at_once_and_tells_nobody(kept: Kept) -> None:
+    kept.put(*crowd(kept))
+    green.sleep(0)
+    told = list(kept.parts)
+    kept.upkeep.catch_up()
+    for _ in kept.program.settle():
+        pass
+    assert len(kept.program.owners) == MANY + LONG
+    assert kept.parts == told
+
+
+def test_what_is_written_behind_a_long_change_is_taken_behind_it(kept: Kept) -> None:
+    ports = crowd(kept)
+    kept.put(*ports)
+    green.sleep(0)
+    for port in ports[-3:]:  # not taken yet
+        kept.inventory.delete("port", *port.id, now=NOW)
+    last = kept.put(replace(ports[-4], vlan=7))
+    kept.rest()
+    assert (kept.parts[-1], kept.is_right()) == (last, True)
+    assert kept.program.seat(ports[-1].id) is None
+
+
+@pytest.mark.parametrize("turns", [0, 1, 3])
+def test_a_switch_that_comes_back_amid_a_long_change_gets_all_of_it(kept: Kept, turns: int) -> None:
+    revision = kept.put(*crowd(kept))
+    for _ in range(turns):
+        green.sleep(0)
+    crowd(kept)  # the ports are told again
+    assert not kept.upkeep._writes
+    kept.rest()
+    assert (kept.parts[-1], kept.is_right()) == (revision, True)

@@ -18,8 +18,14 @@ def version_2(tmp_path):
 
 @pytest.fixture
 def version_3(tmp_path):
-    """A state directory with the sample inventory, as version 3 wrote it."""
+    """A state directory with the sample inventory of version 3, as version 3 wrote it."""
     return written_then(tmp_path / "version-3", "version_3.sql")
+
+
+@pytest.fixture
+def version_4(tmp_path):
+    """A state directory with the sample inventory, an audited write and a kept answer, as version 4 wrote them."""
+    return written_then(tmp_path / "version-4", "version_4.sql")
 
 
 def written_then(directory, script):

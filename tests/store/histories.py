@@ -8,8 +8,12 @@ from typing import Any
 
 from hypothesis import strategies as st
 
+from app.core.assertions import Assertion, Assertions
+from app.core.guardrails import Guardrail
 from app.core.inventory import KINDS, LEDGER, Inventory
 from app.core.problems import Refused
+from app.core.quota import Quota
+from app.core.tokens import Token
 from app.core.values import AddressGroup, AddressPair, Binding, Group, Limits, Port, Rule, Switch, Tenant
 
 NOW = "2026-11-22T10:00:00.000Z"
@@ -72,9 +76,35 @@ pairs = st.builds(
     st.sampled_from(["10.0.0.5", "10.0.0.8/29", "2001:db8::/64", "0.0.0.0/0"]),
     st.sampled_from([None, "52:54:00:00:00:03", "00:00:5e:00:01:0a"]),
 )
+quotas = st.sampled_from([Quota(), Quota(), Quota(ports=1, rules=2), Quota(9, 0, 9, 1)])
+owners = st.sampled_from(["", "", "terraform"])
+guardrails = st.builds(
+    lambda name, priority, action, tenants, owner: Guardrail(
+        name, priority, action, "ingress", protocol=6, ports=(22, 22), tenants=tenants, owner=owner
+    ),
+    st.sampled_from(["no-ssh", "all-dns"]),
+    st.sampled_from([1, 1000]),
+    st.sampled_from(["allow", "deny"]),
+    st.sampled_from([None, (), ("acme",), ("acme", "stark")]),
+    owners,
+)
+tokens = st.sampled_from(
+    [
+        Token("ci", "tenant-admin", "acme", "ab" * 32, expires_at="2027-01-31T00:00:00Z"),
+        Token("ci", "operator", None, "cd" * 32),
+        Token("other", "admin", None, None, "DNS:a.example", "a", None, "2026-11-22T10:00:01Z"),
+    ]
+)
+asserted = st.lists(
+    st.sampled_from([Assertion("any", "group:web", "allow", 6, 443), Assertion("ip:192.0.2.0/24", "p1", "deny")]),
+    max_size=2,
+).map(tuple)
 values = st.one_of(
-    st.builds(Tenant, tenants, st.text(max_size=5), labels, limits),
-    st.builds(Group, tenants, groups, st.text(max_size=5), rules),
+    st.builds(Tenant, tenants, st.text(max_size=5), labels, limits, quotas, owners),
+    st.builds(Group, tenants, groups, st.text(max_size=5), rules, owners),
+    guardrails,
+    tokens,
+    st.builds(Assertions, tenants, asserted),
     st.builds(
         AddressGroup,
         tenants,
@@ -148,7 +178,33 @@ def _pruned(index: Any) -> Any:
 
 
 def sample() -> list[Change]:
-    """One of everything there is: limits, a switch with a database, a binding by interface id, a zone that rests."""
+    """One of everything there is: quotas, owners, guardrails, tokens, assertions."""
+    ssh = Guardrail(
+        "no-ssh",
+        10,
+        "deny",
+        "ingress",
+        protocol=6,
+        ports=(22, 22),
+        remote_cidr="0.0.0.0/0",
+        tenants=("acme",),
+        owner="ops",
+    )
+    asserted = Assertion("any", "group:web", "allow", 6, 443), Assertion("ip:192.0.2.0/24", "web-1", "deny")
+    made = (
+        Tenant("acme", "the first", (("tier", "gold"),), quota=Quota(100, 20, None, 0), owner="terraform"),
+        ssh,
+        Guardrail("all-dns", 20, "allow", "egress", protocol=17, ports=(53, 53), remote_cidr="192.0.2.53/32"),
+        Group("acme", "owned", owner="terraform"),
+        Assertions("acme", asserted),
+        Token("ci", "tenant-admin", "acme", "ab" * 32, None, "builds", "2027-01-31T00:00:00Z", "2026-11-22T10:00:01Z"),
+        Token("prometheus", "metrics", certificate="DNS:prometheus.example"),
+    )
+    return [*sample_of_version_3(), *map(putting, made)]
+
+
+def sample_of_version_3() -> list[Change]:
+    """One of everything there was: limits, a switch with a database, a binding by interface id, a zone that rests."""
     timeouts = (("udp_first", 20), ("tcp_established", 3600))
     stark = Tenant("stark", limits=Limits(20000, 500, 1000, timeouts))
     remote = Switch("0000000000000001", ovsdb="unix:/run/openvswitch/db.sock", control_socket="")

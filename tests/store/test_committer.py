@@ -25,7 +25,7 @@ class Scripted:
         self.open.set()
         self.refuse = None
 
-    def commit(self, changes, revision):
+    def commit(self, changes, revision, records):
         assert self.open.wait(10)
         if self.refuse is not None:
             raise self.refuse

@@ -7,6 +7,7 @@ from hypothesis import given
 
 from app.core.inventory import KINDS, LEDGER, Inventory
 from app.documents import DecodeError, decode, encode
+from app.upgrades import NEW_IN_4
 from tests.store.histories import NOW, histories, replay, sample, sample_of_version_1
 
 TENANT = {
@@ -136,7 +137,7 @@ PORT_1 = """{"schema": 1, "revision": 4, "created_at": "2026-11-22T10:00:00.000Z
 @pytest.mark.parametrize(
     ("change", "complaint"),
     [
-        ({"schema": 4}, "newer than 3"),
+        ({"schema": 5}, "newer than 4"),
         ({"schema": None}, "no schema"),
         ({"schema": True}, "no schema"),
         ({"revision": "3"}, "revision is '3', not a whole number"),
@@ -177,7 +178,8 @@ def test_an_old_document_is_upgraded_step_by_step():
         return body | {"value": {**body["value"], "description": kind}}
 
     def label(kind, body):
-        return body | {"value": {**body["value"], "labels": [], "limits": json.loads(TENANT_3)["value"]["limits"]}}
+        limits = json.loads(TENANT_3)["value"]["limits"]
+        return body | {"value": {**body["value"], "labels": [], "limits": limits, **NEW_IN_4["tenant"]}}
 
     old = TENANT | {"value": {"name": "acme"}}
     assert decode("tenant", ("acme",), old, upgrades=(describe, label)).value.description == "tenant"

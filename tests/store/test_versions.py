@@ -9,9 +9,18 @@ import pytest
 from app.core.inventory import Inventory
 from app.core.values import Tenant
 from app.errors import StartError
+from app.records import Search
 from app.store import Store
 from app.store.schema import STEPS, sql
-from tests.store.histories import NOW, content, replay, sample, sample_of_version_1, sample_of_version_2
+from tests.store.histories import (
+    NOW,
+    content,
+    replay,
+    sample,
+    sample_of_version_1,
+    sample_of_version_2,
+    sample_of_version_3,
+)
 from tests.store.test_store import committed, reopened
 
 
@@ -35,10 +44,33 @@ def test_version_2_as_it_was_written_then_is_read_now(version_2):
 
 
 def test_version_3_as_it_was_written_then_is_read_now(version_3):
-    assert content(reopened(version_3)) == content(replay(Inventory(), sample()))
+    assert content(reopened(version_3)) == content(replay(Inventory(), sample_of_version_3()))
 
 
-@pytest.mark.parametrize("version", [1, 2])
+def test_version_4_as_it_was_written_then_is_read_now(version_4):
+    store = Store.open(version_4)
+    assert content(store.load()) == content(replay(Inventory(), sample()))
+    (entry,) = store.entries(Search()).entries
+    assert (entry.request_id, entry.path, entry.changes[0]["path"]) == ("req-7", "/v1/tenants/t7", "/tenants/acme")
+    answer = store.reply("token/ci", "k", NOW)
+    assert (answer.status, answer.headers) == (201, {"ETag": '"7"'})
+    store.close()
+
+
+def test_a_new_database_has_the_tables_that_version_4_had(version_4, tmp_path):
+    """What a version wrote stays as it was: who changes a table adds a step."""
+    Store.open(tmp_path / "new").close()
+    assert tables(tmp_path / "new") == tables(version_4)
+
+
+def tables(directory):
+    connection = sqlite3.connect(directory / "ovswarden.db")
+    found = set(connection.execute("SELECT type, name, sql FROM sqlite_master").fetchall())
+    connection.close()
+    return found
+
+
+@pytest.mark.parametrize("version", [1, 2, 3])
 def test_a_database_of_an_older_version_goes_on_as_one_of_this(version, request):
     directory = request.getfixturevalue(f"version_{version}")
     store = Store.open(directory)
@@ -48,6 +80,8 @@ def test_a_database_of_an_older_version_goes_on_as_one_of_this(version, request)
     assert content(reopened(directory)) == content(inventory)
     assert inventory.find("port", "acme", "api-1")
     assert inventory.limits("stark").connections == 20000
+    assert inventory.get("tenant", "acme").value.quota.ports == 100
+    assert inventory.find("token", "ci")
     # A program of that version finds a newer one.
     with pytest.raises(StartError, match=rf"has version {len(STEPS)}, this ovswarden knows up to {version}: "):
         Store.open(directory, steps=STEPS[:version])

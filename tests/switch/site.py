@@ -64,6 +64,8 @@ class Site:
         self.fabric.ovs.settle()
 
     def _forget_others(self, keep: set[str], *kinds: str) -> None:
+        for guardrail in self.controller.get("/v1/guardrails")["items"]:
+            self.controller.delete(f"/v1/guardrails/{guardrail['name']}")
         for tenant in self.controller.get("/v1/tenants")["items"]:
             path = f"/v1/tenants/{tenant['name']}"
             if path not in keep:

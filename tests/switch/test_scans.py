@@ -22,6 +22,9 @@ from topology.labs import Family
 pytestmark = pytest.mark.switch
 EXT, VM1 = SEED.host("ext"), SEED.host("vm1")
 ADDRESSES, QUESTIONS = 10_000, 1_000
+# Packets in 4 ms, well below what an interface queues: Open vSwitch may not have its turn for a while, and of few
+# packets every lost one counts.
+PACE, SLOW = 100, 20
 ETH_TYPE: dict[Family, str] = {4: "0x0800", 6: "0x86dd"}
 NETWORK: dict[Family, str] = {4: "10.0.0.0/8", 6: "fd77::/32"}
 
@@ -33,15 +36,15 @@ def _held(site: Site, source: str) -> list[datapath.DatapathFlow]:
     return [f for f in held if f.match.get("in_port") == port and f.match.get("eth_type") == ETH_TYPE[site.family]]
 
 
-def _pour(site: Site, source: str, packets: Iterator[bytes]) -> int:
+def _pour(site: Site, source: str, packets: Iterator[bytes], at_once: int = PACE) -> int:
     host = site.fabric.host(source)
-    return pour(host.nic, packets, opened=host.socket)
+    return pour(host.nic, packets, at_once, opened=host.socket)
 
 
-def _scan(site: Site, source: str, packets: Iterator[bytes]) -> int:
+def _scan(site: Site, source: str, packets: Iterator[bytes], at_once: int = PACE) -> int:
     """How many datapath flows a scan leaves; most of it must have been seen, or it would prove nothing."""
     site.fabric.ovs.settle()
-    sent = _pour(site, source, packets)
+    sent = _pour(site, source, packets, at_once)
     time.sleep(0.3)
     held = _held(site, source)
     seen = sum(flow.packets + 1 for flow in held if flow.recirc_id == 0)
@@ -85,7 +88,7 @@ def test_a_vm_that_tries_many_addresses_leaves_few_datapath_flows(dual, vary):
     with its own source to many targets: none is told apart, since it may send to all. Measured: 1 and 3.
     """
     packets = scans.addresses(VM1, EXT, dual.family, ADDRESSES if vary == "source" else QUESTIONS, vary=vary)
-    assert _scan(dual, "vm1", packets) <= (32 if dual.family == 4 else 128) + 8
+    assert _scan(dual, "vm1", packets, SLOW if vary == "target" else PACE) <= (32 if dual.family == 4 else 128) + 8
 
 
 def test_questions_for_many_addresses_leave_one_datapath_flow_each_until_they_have_been_idle(dual):

@@ -6,9 +6,9 @@ import warnings
 
 import pytest
 
-from app import listing
+from app.bridges import listing
+from app.bridges.listing import Lists
 from app.core.flushes import Zone
-from app.listing import Lists
 from tests.core.test_connections import ICMP, TCP, UDP
 
 with warnings.catch_warnings(action="ignore"):

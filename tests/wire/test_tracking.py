@@ -7,7 +7,8 @@ from typing import Any
 
 import pytest
 
-from app import tracking
+from app.bridges import tracking
+from app.bridges.tracking import Tracking
 from app.core.flushes import Tuple, Zone
 from app.core.inventory import Inventory
 from app.core.values import Binding, Port, Tenant
@@ -16,7 +17,6 @@ from app.openflow.conversation import Gone
 from app.ovs.control import ControlTrouble
 from app.ovs.zones import Use
 from app.service import Unavailable, ZoneUse
-from app.tracking import Tracking
 
 NOW = "2026-11-22T15:02:11Z"
 ONE, TWO, AWAY = "0000000000000001", "0000000000000002", "0000000000000003"

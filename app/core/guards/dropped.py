@@ -1,4 +1,4 @@
-"""What a guard drops is counted, per port and guard."""
+"""What a guard or a policy drops is counted, per port and reason."""
 
 from __future__ import annotations
 
@@ -12,12 +12,14 @@ REASONS = tuple(Reason)
 
 
 def drop(reason: Reason) -> tuple[Action, ...]:
-    """The actions that drop a frame of a VM's and count it."""
+    """The actions that drop a frame of a VM's, or one for it, and count it."""
     return set_field(Reg.CALL, reason), goto(Table.DROPPED)
 
 
 def drop_flow(port: Plugged, reason: Reason) -> Flow:
     """The flow whose packet counter is the port's count of `reason`."""
+    if reason is Reason.INGRESS:
+        return flow(Table.DROPPED, Priority.OWN, **{Reg.CALL: reason, Reg.DST_PORT: port.number})
     match = {Reg.CALL: reason, Reg.SEGMENT: port.segment}
     return flow(Table.DROPPED, Priority.OWN, in_port=port.ofport, **match)
 

@@ -1,0 +1,1 @@
+"""What the switches themselves say when somebody wants to know why."""

@@ -1,0 +1,1 @@
+"""The command ``ovswarden``: the REST API for people and scripts. Of the controller it knows what HTTP tells."""

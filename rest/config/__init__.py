@@ -1,0 +1,1 @@
+"""Declared configurations: read, planned, carried out, written."""

@@ -1,0 +1,1 @@
+"""What is shown: the core's answers as JSON, text and pictures."""
