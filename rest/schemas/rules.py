@@ -21,10 +21,9 @@ DEFAULTS = {field.name: field.default for field in fields(Rule)}
 PLACE = re.compile(r"#/rules/(\d+)(.*)")
 
 
-class RuleItem(Document):
-    """A rule in its group's list. `port_min` alone is that single port; without `ethertype` the rest says which."""
+class Matched(Document):
+    """What a rule, a tenant's or the operator's, says of the traffic that it is about."""
 
-    key: Name | None = None
     direction: Literal["ingress", "egress"]
     ethertype: Literal["IPv4", "IPv6"] | None = None
     protocol: Protocol = None
@@ -35,13 +34,10 @@ class RuleItem(Document):
     icmp_type: Octet | None = None
     icmp_code: Octet | None = None
     remote_cidr: Cidr | None = None
-    remote_group: Name | None = None
-    remote_address_group: Name | None = None
-    stateful: bool = True
 
-    def rule(self, key: str | None = None) -> Rule:
-        """The rule under `key`, its own key, or one made of its content: the same content has the same key."""
-        content: dict[str, Any] = {
+    def matched(self) -> dict[str, Any]:
+        """The same, as the core's values have it."""
+        return {
             "direction": self.direction,
             "ethertype": self.ethertype or family_meant(self.remote_cidr, self.protocol),
             "protocol": self.protocol,
@@ -50,6 +46,21 @@ class RuleItem(Document):
             "icmp_type": self.icmp_type,
             "icmp_code": self.icmp_code,
             "remote_cidr": self.remote_cidr,
+        }
+
+
+class RuleItem(Matched):
+    """A rule in its group's list. `port_min` alone is that single port; without `ethertype` the rest says which."""
+
+    key: Name | None = None
+    remote_group: Name | None = None
+    remote_address_group: Name | None = None
+    stateful: bool = True
+
+    def rule(self, key: str | None = None) -> Rule:
+        """The rule under `key`, its own key, or one made of its content: the same content has the same key."""
+        content: dict[str, Any] = {
+            **self.matched(),
             "remote_group": self.remote_group,
             "remote_address_group": self.remote_address_group,
             "stateful": self.stateful,
